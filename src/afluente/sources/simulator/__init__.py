@@ -1,0 +1,1 @@
+"""A simulated food-delivery company: dirty files as it would export them, and the truth about every row beside them."""
