@@ -6,7 +6,7 @@ folder to find a table and never touches a table's log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -33,10 +33,22 @@ class Engine(Protocol):
 
     def describe(self) -> Capabilities: ...
 
-    def register(self, view: str, files: Sequence[str], schema: pa.Schema) -> None:
+    def register(
+        self,
+        view: str,
+        files: Sequence[str],
+        schema: pa.Schema,
+        *,
+        partition_by: Sequence[str] = (),
+        partitions: Sequence[Mapping[str, str | None]] = (),
+        file_column: str = "",
+    ) -> None:
         """Make Parquet files (absolute paths or URLs) readable as `view`, with exactly this schema.
 
-        A column missing from a file reads as null; no files make an empty view.
+        A column missing from a file reads as null; no files make an empty view. The columns of `partition_by`
+        stand in the schema and not in the files: their values come from `partitions`, one mapping for each file
+        in the same order, as Delta writes them (text, or None for null). `file_column`, when given, is one more
+        column after the schema's: the file each row came from, as it was given.
         """
         ...
 
