@@ -97,6 +97,11 @@ def words(rng: np.random.Generator, *choices: str) -> Spoil:
     return Spoil(lambda rows: render.pick(choices, rng.integers(0, len(choices), len(rows))))
 
 
+def taken(text: pa.Array) -> Spoil:
+    """These texts instead, one for each row of the sheet."""
+    return Spoil(lambda rows: text.take(pa.array(rows)))
+
+
 def lower(text: pa.Array) -> Spoil:
     return Spoil(lambda rows: pc.utf8_lower(text.take(pa.array(rows))))
 

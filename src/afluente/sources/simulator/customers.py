@@ -122,7 +122,7 @@ def _add_person(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
 
     loud = [text.upper() for text in MAIL_DOMAINS]
     spoils = {
-        "invalido": mixed(rng, at(("", "")), at((" @", "")), at(("@", ".")), at(("@@", "")), at(("@.", ""))),
+        "invalido": mixed(rng, at(("", "")), at((" @", "")), at(("@", ".")), at(("@@", ""))),
         "ausente": words(rng, "", "NULL"),
         "dominio_em_maiusculas": Spoil(
             lambda rows: render.join(user.take(pa.array(rows)), "@", render.pick(loud, domain[rows]))

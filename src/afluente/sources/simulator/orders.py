@@ -15,6 +15,7 @@ from afluente.sources.simulator.company import (
     lower,
     mixed,
     padded,
+    taken,
     twice_encoded,
     variants,
     weighted,
@@ -80,7 +81,7 @@ def _month(
         text = codes(which + 1)
         orphans = codes(ORPHANS_FROM // (1 if column == "cliente_id" else 10) + which)
         spoils = {
-            "orfao": Spoil(lambda rows, orphans=orphans: orphans.take(pa.array(rows))),
+            "orfao": taken(orphans),
             "codigo_em_minusculas": lower(text),
         }
         sheet.add(column, text, text, spoils)

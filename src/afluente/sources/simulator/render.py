@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,7 @@ def join(*parts: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def by_value(values: Ints, render: Callable[[int], Any], kind: pa.DataType) -> pa.Array:
+def by_value(values: Ints, render: Callable[[int], object], kind: pa.DataType) -> pa.Array:
     """`render` of each value, called once per different value; for columns with few of them."""
     different, index = np.unique(values, return_inverse=True)
     return pa.array([render(int(value)) for value in different], kind).take(pa.array(index))

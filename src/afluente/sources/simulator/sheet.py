@@ -126,7 +126,7 @@ class Sheet:
         repeats = np.flatnonzero(~rejected & (drawn < duplicate_share))
         conflicts = np.flatnonzero(~rejected & (drawn >= duplicate_share) & (drawn < duplicate_share + conflict_share))
         copies = np.concatenate([repeats, conflicts])
-        moved = copies + self._rng.uniform(-NEIGHBOURHOOD_ROWS, NEIGHBOURHOOD_ROWS, len(copies))
+        moved = np.abs(copies + self._rng.uniform(-NEIGHBOURHOOD_ROWS, NEIGHBOURHOOD_ROWS, len(copies)))
         order = np.argsort(np.concatenate([np.arange(self.count), moved]), kind="stable")
         origin = np.concatenate([np.arange(self.count), copies])[order]
         total = len(order)
