@@ -46,16 +46,20 @@ class Simulation:
     def month_starts(self) -> Ints:
         """The first day of each month and of the one after the last, in days since 1970."""
         first = np.datetime64(self.first_month, "M")
-        return (first + np.arange(self.months + 1)).astype("datetime64[D]").astype(np.int64)
+        starts: Ints = (first + np.arange(self.months + 1)).astype("datetime64[D]").astype(np.int64)
+        return starts
 
 
 def weighted(rng: np.random.Generator, weights: Sequence[int], count: int) -> Ints:
     """Positions drawn by weight."""
     edges = np.cumsum(np.asarray(weights, np.float64))
-    return np.searchsorted(edges, rng.random(count) * edges[-1], side="right")
+    places: Ints = np.searchsorted(edges, rng.random(count) * edges[-1], side="right").astype(np.int64)
+    return places
 
 
-def variants(rng: np.random.Generator, words: Sequence[str], synonyms: Mapping[str, Sequence[str]], index: Ints) -> Spoil:
+def variants(
+    rng: np.random.Generator, words: Sequence[str], synonyms: Mapping[str, Sequence[str]], index: Ints
+) -> Spoil:
     """Writes each word as one of its synonyms."""
     width = max(len(synonyms[word]) for word in words)
     table = [synonyms[word][place % len(synonyms[word])] for word in words for place in range(width)]
@@ -77,7 +81,9 @@ def twice_encoded(words: Sequence[str], index: Ints) -> Spoil:
 def padded(rng: np.random.Generator, text: pa.Array) -> Spoil:
     """Spaces around the text."""
     edges = ("  ", " ", "   ")
-    return Spoil(lambda rows: render.join(render.pick(edges, rng.integers(0, 3, len(rows))), text.take(pa.array(rows)), " "))
+    return Spoil(
+        lambda rows: render.join(render.pick(edges, rng.integers(0, 3, len(rows))), text.take(pa.array(rows)), " ")
+    )
 
 
 def mixed(rng: np.random.Generator, *writers: Spoil) -> Spoil:

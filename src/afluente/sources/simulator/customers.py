@@ -35,6 +35,7 @@ from afluente.sources.simulator.vocabulary import (
 if TYPE_CHECKING:
     from afluente.sources.simulator.render import Ints, Mask
 
+CUSTOMERS_FILE = "clientes.csv.gz"
 CPF_STEP = 387_420_489
 """Odd and not a multiple of 5, so stepping by it visits every nine-digit number once."""
 BIRTH_FIRST_DAY, BIRTH_LAST_DAY = -9131, 13513
@@ -76,7 +77,7 @@ def simulate_customers(simulation: Simulation) -> Customers:
         "telefone": Spoil(lambda rows: render.digits(phone[rows] // 10 * 10 + (phone[rows] + 1) % 10, 11)),
         "atualizado_em": Spoil(lambda rows: render.moments(updated[rows] - 20 * render.DAY_SECONDS, "%Y-%m-%d")),
     }
-    return Customers(sheet.finish("clientes.csv.gz", older), place, sheet.rejected)
+    return Customers(sheet.finish(CUSTOMERS_FILE, older), place, sheet.rejected)
 
 
 def _add_person(sheet: Sheet, rng: np.random.Generator, count: int) -> None:

@@ -29,6 +29,11 @@ class Dirt:
     outcome: Outcome
     share: float
 
+    @property
+    def is_consequence(self) -> bool:
+        """Not drawn: it follows from another table's dirt."""
+        return self.kind == CASCADE
+
 
 CATALOGUE: Mapping[TableKey, tuple[Dirt, ...]] = {
     "produtos": (
@@ -77,10 +82,10 @@ CATALOGUE: Mapping[TableKey, tuple[Dirt, ...]] = {
         Dirt("transacao_id", "codigo_em_minusculas", "repair", 0.01),
         Dirt("cliente_id", "orfao", "reject", 0.003),
         Dirt("cliente_id", "codigo_em_minusculas", "repair", 0.01),
-        Dirt("cliente_id", CASCADE, "reject", 1.0),
+        Dirt("cliente_id", CASCADE, "reject", 0.0),
         Dirt("produto_id", "orfao", "reject", 0.002),
         Dirt("produto_id", "codigo_em_minusculas", "repair", 0.05),
-        Dirt("produto_id", CASCADE, "reject", 1.0),
+        Dirt("produto_id", CASCADE, "reject", 0.0),
         Dirt("pedido_em", "formato", "repair", 0.50),
         Dirt("pedido_em", "data_impossivel", "reject", 0.003),
         Dirt("pedido_em", "sentinela", "reject", 0.002),
@@ -115,9 +120,11 @@ ROW_SHARES: Mapping[TableKey, Mapping[str, float]] = {
 
 def kinds() -> tuple[str, ...]:
     """Every name an option may give a share to, as `table.column.kind` and, for whole rows, `table.kind`."""
-    cells = [f"{table}.{dirt.column}.{dirt.kind}" for table in TABLES for dirt in CATALOGUE[table]]
+    cells = [
+        f"{table}.{dirt.column}.{dirt.kind}" for table in TABLES for dirt in CATALOGUE[table] if not dirt.is_consequence
+    ]
     rows = [f"{table}.{kind}" for table in TABLES for kind in ROW_SHARES[table]]
-    return tuple(name for name in (*cells, *rows) if not name.endswith(CASCADE))
+    return (*cells, *rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +139,3 @@ class Shares:
 
     def of_row(self, table: TableKey, kind: str) -> float:
         return self.given.get(f"{table}.{kind}", ROW_SHARES[table][kind] * self.scale)
-
-
-def outcome_of(table: TableKey, column: str, kind: str) -> Outcome:
-    """What cleaning should do about this kind; KeyError when the catalogue has no such kind."""
-    for dirt in CATALOGUE[table]:
-        if (dirt.column, dirt.kind) == (column, kind):
-            return dirt.outcome
-    raise KeyError(f"{table}.{column}.{kind}")

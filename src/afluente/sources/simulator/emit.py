@@ -91,6 +91,7 @@ def write_truth(files: Iterable[SimulatedFile], path: Path) -> Iterator[Simulate
 
 def _without_dictionary(table: pa.Table) -> pa.Table:
     fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in table.schema
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
     ]
     return table.cast(pa.schema(fields))

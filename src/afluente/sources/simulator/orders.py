@@ -54,11 +54,12 @@ def simulate_orders(simulation: Simulation, customers: Customers, products: Prod
     """The orders month by month, in order of time within each, but for what was repeated."""
     edges = np.linspace(0, simulation.rows, simulation.months + 1).astype(np.int64)
     for month, name in enumerate(file_names(simulation)):
-        yield _month(simulation, customers, products, month, name, np.arange(edges[month], edges[month + 1]) + 1)
+        numbers = np.arange(edges[month], edges[month + 1]) + 1
+        yield _month(simulation, customers, products, numbers, month=month, name=name)
 
 
 def _month(
-    simulation: Simulation, customers: Customers, products: Products, month: int, name: str, numbers: Ints
+    simulation: Simulation, customers: Customers, products: Products, numbers: Ints, *, month: int, name: str
 ) -> SimulatedFile:
     rng = simulation.random("transacoes", month)
     count = len(numbers)

@@ -29,6 +29,7 @@ from afluente.sources.simulator.vocabulary import BRANDS, FLAVOURS, PACKS, SEGME
 if TYPE_CHECKING:
     from afluente.sources.simulator.render import Ints, Mask
 
+PRODUCTS_FILE = "produtos.csv"
 PACK_WEIGHTS = (60, 25, 12, 3)
 GTIN_PREFIX = 789_000_000_000
 
@@ -97,4 +98,4 @@ def simulate_products(simulation: Simulation) -> Products:
         "preco_tabela": Spoil(lambda rows: render.money_plain(older_price[rows])),
         "atualizado_em": Spoil(lambda rows: render.moments(updated[rows] - 30 * render.DAY_SECONDS, "%Y-%m-%d")),
     }
-    return Products(sheet.finish("produtos.csv", older), cents, weights, sheet.rejected)
+    return Products(sheet.finish(PRODUCTS_FILE, older), cents, weights, sheet.rejected)

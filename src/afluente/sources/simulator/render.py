@@ -86,14 +86,16 @@ def cpf_numbers(bases: Ints) -> Ints:
     places = bases[:, None] // powers % 10
     first = (places * np.arange(10, 1, -1)).sum(axis=1) * 10 % 11 % 10
     second = ((places * np.arange(11, 2, -1)).sum(axis=1) + first * 2) * 10 % 11 % 10
-    return bases * 100 + first * 10 + second
+    numbers: Ints = bases * 100 + first * 10 + second
+    return numbers
 
 
 def gtin_numbers(bases: Ints) -> Ints:
     """Twelve digits with the GTIN-13 check digit behind, as whole numbers."""
     powers = 10 ** np.arange(11, -1, -1, dtype=np.int64)
     total = (bases[:, None] // powers % 10 * np.tile([1, 3], 6)).sum(axis=1)
-    return bases * 10 + (10 - total % 10) % 10
+    numbers: Ints = bases * 10 + (10 - total % 10) % 10
+    return numbers
 
 
 def twice_encoded(word: str) -> str:

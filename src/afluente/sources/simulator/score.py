@@ -1,6 +1,6 @@
 """How well a table was cleaned, measured against the simulator's truth.
 
-Invariant: a pure function of three tables; rejects are matched by origin (`_source`, `_source_row`), accepted rows by key.
+Invariant: a pure function of three tables; rejects are matched by origin (`_source`, `_source_row`), the rest by key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEYS: dict[TableKey, str] = {"produtos": "produto_id", "clientes": "cliente_id",
 
 @dataclass(frozen=True, slots=True)
 class KindScore:
-    """One kind of dirt: `cells` were spoiled, `right` of them met the fate they should. `column` is "" for whole rows."""
+    """One kind of dirt: `cells` were spoiled, `right` of them met the fate they should. Whole rows: `column` is ""."""
 
     column: str
     kind: str

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from afluente.sources.simulator.dirt import CASCADE, CATALOGUE, CONFLICT, DUPLICATE, Dirt, Shares, TableKey
+from afluente.sources.simulator.dirt import CATALOGUE, CONFLICT, DUPLICATE, Dirt, Shares, TableKey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +81,7 @@ class Sheet:
         edge = 0.0
         chunks, places, offset = [text], np.arange(self.count), self.count
         for code, dirt in enumerate(self._dirts(silver)):
-            if dirt.kind == CASCADE:
+            if dirt.is_consequence:
                 continue
             spoil = (spoils or {})[dirt.kind]
             upper = edge + self._shares.of_cell(self.table, dirt)
@@ -100,7 +100,7 @@ class Sheet:
     def cascade(self, silver: str, mask: Mask) -> None:
         """Mark references to rows that are themselves rejected; an orphan stays an orphan."""
         dirts = self._dirts(silver)
-        code = next(code for code, dirt in enumerate(dirts) if dirt.kind == CASCADE)
+        code = next(code for code, dirt in enumerate(dirts) if dirt.is_consequence)
         codes = self._kinds[silver]
         is_rejected = np.isin(codes, [code for code, dirt in enumerate(dirts) if dirt.outcome == "reject"])
         codes[mask & ~is_rejected] = code

@@ -1,4 +1,4 @@
-"""The words of the simulated company: places, brands, restaurants, people. Facts of places are IBGE's and the Correios'."""
+"""The words of the simulated company: places, brands, restaurants, people. Places are facts of IBGE and Correios."""
 
 from __future__ import annotations
 
@@ -117,7 +117,18 @@ CATEGORY_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "Árabe": ("arabe", "Esfiharia"),
     "Saudável": ("fit", "Saladas"),
 }
-RESTAURANT_FIRST = ("Cantina", "Casa", "Cozinha", "Empório", "Recanto", "Sabor", "Tempero", "Varanda", "Quintal", "Rancho")
+RESTAURANT_FIRST = (
+    "Cantina",
+    "Casa",
+    "Cozinha",
+    "Empório",
+    "Recanto",
+    "Sabor",
+    "Tempero",
+    "Varanda",
+    "Quintal",
+    "Rancho",
+)
 RESTAURANT_LAST = (
     *("do Zé", "da Praça", "do João", "da Conceição", "do Português", "da Estação", "do Sertão", "da Vovó", "do Pará"),
     *("da Ilha", "do Bairro", "de Minas", "da Serra", "do Seu Antônio", "da Dona Célia", "do Mercado", "do Cajá"),
@@ -136,15 +147,91 @@ YES_WORDS = ("S", "SIM", "1")
 NO_WORDS = ("N", "NÃO", "0")
 
 FIRST_NAMES = (
-    *("Ana", "Antônio", "Beatriz", "Bruno", "Camila", "Carlos", "Cauã", "Célia", "Daniel", "Débora", "Eduardo", "Fábio"),
-    *("Fernanda", "Flávia", "Gabriel", "Glória", "Helena", "Iara", "Inês", "João", "José", "Júlia", "Larissa", "Letícia"),
-    *("Lívia", "Lucas", "Luís", "Marcelo", "Maria", "Mateus", "Mônica", "Natália", "Otávio", "Patrícia", "Paulo", "Pedro"),
-    *("Rafael", "Raquel", "Renata", "Sérgio", "Sofia", "Tânia", "Tiago", "Valéria", "Vinícius", "Vitória", "Yuri", "Zélia"),
+    *(
+        "Ana",
+        "Antônio",
+        "Beatriz",
+        "Bruno",
+        "Camila",
+        "Carlos",
+        "Cauã",
+        "Célia",
+        "Daniel",
+        "Débora",
+        "Eduardo",
+        "Fábio",
+    ),
+    *(
+        "Fernanda",
+        "Flávia",
+        "Gabriel",
+        "Glória",
+        "Helena",
+        "Iara",
+        "Inês",
+        "João",
+        "José",
+        "Júlia",
+        "Larissa",
+        "Letícia",
+    ),
+    *(
+        "Lívia",
+        "Lucas",
+        "Luís",
+        "Marcelo",
+        "Maria",
+        "Mateus",
+        "Mônica",
+        "Natália",
+        "Otávio",
+        "Patrícia",
+        "Paulo",
+        "Pedro",
+    ),
+    *(
+        "Rafael",
+        "Raquel",
+        "Renata",
+        "Sérgio",
+        "Sofia",
+        "Tânia",
+        "Tiago",
+        "Valéria",
+        "Vinícius",
+        "Vitória",
+        "Yuri",
+        "Zélia",
+    ),
 )
 LAST_NAMES = (
     *("Almeida", "Alves", "Araújo", "Assunção", "Barbosa", "Cardoso", "Conceição", "Corrêa", "Costa", "Dias", "Falcão"),
-    *("Fernandes", "Ferreira", "Freitas", "Galvão", "Gomes", "Gonçalves", "Leão", "Lima", "Lopes", "Magalhães", "Martins"),
-    *("Melo", "Mendonça", "Moreira", "Nascimento", "Oliveira", "Paixão", "Pereira", "Ribeiro", "Rocha", "Santos", "Silva"),
+    *(
+        "Fernandes",
+        "Ferreira",
+        "Freitas",
+        "Galvão",
+        "Gomes",
+        "Gonçalves",
+        "Leão",
+        "Lima",
+        "Lopes",
+        "Magalhães",
+        "Martins",
+    ),
+    *(
+        "Melo",
+        "Mendonça",
+        "Moreira",
+        "Nascimento",
+        "Oliveira",
+        "Paixão",
+        "Pereira",
+        "Ribeiro",
+        "Rocha",
+        "Santos",
+        "Silva",
+    ),
     *("Simões", "Sousa", "Teixeira", "Vasconcelos", "Vieira"),
 )
 MAIL_DOMAINS = ("exemplo.com.br", "correio.example.com", "mail.example.org", "caixa.example.net")
