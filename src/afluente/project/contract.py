@@ -162,6 +162,7 @@ class Contract:
     place: Place
     text_sha256: str
     source: TableName | None = None
+    source_place: Place | None = None
     write: WriteMode = "replace"
     deduplicate: Deduplicate | None = None
     references: tuple[Reference, ...] = ()

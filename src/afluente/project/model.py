@@ -32,6 +32,7 @@ class Incremental:
     source: TableName
     source_column: str
     lookback: int = 0
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

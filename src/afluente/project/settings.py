@@ -13,8 +13,6 @@ from afluente.core.tables import TableName
 from afluente.project.contract import Contract
 from afluente.project.model import Model
 
-Option = str | int | float | bool | None | tuple["Option", ...] | Mapping[str, "Option"]
-
 
 @dataclass(frozen=True, slots=True)
 class SecretReference:
@@ -27,14 +25,21 @@ class SecretReference:
         return f"secret:{self.kind}:{self.target}"
 
 
+Option = str | int | float | bool | SecretReference | None | tuple["Option", ...] | Mapping[str, "Option"]
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Which engine refines. `url` is the Spark Connect address; memory and threads bound DuckDB (0: its own choice)."""
+    """Which engine refines. `url` is the Spark Connect address; memory and threads bound DuckDB (0: its own choice).
+
+    `options` are further fields of the Spark Connect address (`token`), secrets as references.
+    """
 
     kind: Literal["duckdb", "spark"] = "duckdb"
     url: str | None = None
     memory_limit: str = ""
     threads: int = 0
+    options: Mapping[str, str | SecretReference] = field(default_factory=dict)
     place: Place = field(default_factory=lambda: Place("afluente.yaml"))
 
 

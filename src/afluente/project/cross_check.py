@@ -1,0 +1,144 @@
+"""Names in one file that refer to something in another: tables and their columns.
+
+Invariant: every name that refers to something is held against what exists, and a wrong one gets the nearest right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from afluente.core.errors import ModelError, Place, Problem
+from afluente.core.nearest import did_you_mean
+from afluente.core.tables import TableName
+from afluente.project.contract import Contract
+from afluente.project.known import Known
+from afluente.project.model import Model
+from afluente.project.read_settings import Settings
+
+
+def cross_check(
+    settings: Settings, contracts: Iterable[Contract], models: Iterable[Model], known: Known
+) -> list[Problem]:
+    """Every name of the project that refers to nothing."""
+    return _CrossCheck(settings, tuple(contracts), tuple(models), known).run()
+
+
+class _CrossCheck:
+    def __init__(
+        self, settings: Settings, contracts: tuple[Contract, ...], models: tuple[Model, ...], known: Known
+    ) -> None:
+        self._settings = settings
+        self._contracts = contracts
+        self._models = models
+        self._known = known
+        self._problems: list[Problem] = []
+        self._silver = {contract.table: contract for contract in contracts if contract.table.layer == "silver"}
+        self._gold = {model.table: model for model in models}
+        bronze = {table for source in settings.sources for table in source.into}
+        kept = {TableName(layer, table.name) for table in self._silver for layer in ("quarantine", "repairs")}
+        self._made = bronze | set(self._silver) | set(self._gold)
+        self._readable = self._made | kept
+
+    def run(self) -> list[Problem]:
+        self._check_schedules()
+        seen: dict[TableName, Contract] = {}
+        for contract in self._contracts:
+            self._check_contract(contract, seen.setdefault(contract.table, contract))
+        self._check_cycles()
+        for model in self._models:
+            self._check_model(model)
+        return self._problems
+
+    def _add(self, place: Place, code: str, message: str, hint: str = "") -> None:
+        self._problems.append(Problem(place, code, message, hint))
+
+    def _table(self, table: TableName, place: Place, what: str, tables: Iterable[TableName]) -> bool:
+        """Whether a table exists, noting when it does not."""
+        names = set(tables)
+        if table in names:
+            return True
+        hint = did_you_mean(str(table), map(str, names))
+        self._add(place, "project.unknown_table", f"{what} table {table}, which nothing makes", hint)
+        return False
+
+    def _column(self, name: str, columns: Iterable[str], place: Place, what: str) -> None:
+        names = tuple(columns)
+        if name not in names:
+            hint = did_you_mean(name, names)
+            self._add(place, "project.unknown_column", f"{what} column {name!r}, which does not exist", hint)
+
+    def _check_schedules(self) -> None:
+        for schedule in self._settings.schedules:
+            for table in schedule.tables:
+                self._table(table, schedule.place, f"schedule {schedule.name!r} runs", self._made)
+
+    def _check_contract(self, contract: Contract, first: Contract) -> None:
+        what = f"contract {contract.table}:"
+        if first is not contract:
+            message = f"table {contract.table} has two contracts, the first in {first.place}"
+            self._add(contract.place, "project.duplicate_contract", message, "keep one")
+        if contract.table.layer == "gold":
+            self._table(contract.table, contract.place, f"{what} describes", self._gold)
+        if contract.source is not None:
+            sources = {table for table in self._made if table.layer in ("bronze", "silver")} - {contract.table}
+            self._table(contract.source, contract.source_place or contract.place, f"{what} is conformed from", sources)
+        names = tuple(column.name for column in contract.columns)
+        for rule in contract.row_rules:
+            for column in rule.columns:
+                self._column(column, names, rule.place, f"{what} rule {rule.name!r} names")
+        for quality in contract.quality:
+            properties = quality.arguments.get("properties", [])
+            for name in properties if isinstance(properties, list) else [properties]:
+                self._column(str(name), names, quality.place, f"{what} rule {quality.name!r} names")
+        for reference in contract.references:
+            for column in reference.columns:
+                self._column(column, names, reference.place, f"{what} a reference uses")
+            if self._table(reference.table, reference.place, f"{what} a reference goes to", self._readable):
+                targets = self._columns_of(reference.table)
+                for column in reference.to_columns if targets is not None else ():
+                    self._column(
+                        column, targets or (), reference.place, f"{what} a reference goes to {reference.table}"
+                    )
+
+    def _columns_of(self, table: TableName) -> tuple[str, ...] | None:
+        """The declared columns of a table; None when the project does not declare them."""
+        if table in self._silver:
+            return tuple(column.name for column in self._silver[table].columns)
+        if table in self._gold:
+            return tuple(column.name for column in self._gold[table].columns)
+        return None
+
+    def _check_cycles(self) -> None:
+        """Silver tables conformed from each other would wait for ever."""
+        sources: Mapping[TableName, TableName | None] = {table: one.source for table, one in self._silver.items()}
+        told: set[TableName] = set()
+        for start in sources:
+            path: list[TableName] = []
+            table: TableName | None = start
+            while table is not None and table in sources and table not in path:
+                path.append(table)
+                table = sources[table]
+            if table is None or table not in path or told & set(path):
+                continue
+            cycle = path[path.index(table) :]
+            told |= set(cycle)
+            names = " <- ".join(str(one) for one in [*cycle, table])
+            self._add(self._silver[table].place, "project.cycle", f"tables are conformed from each other: {names}")
+
+    def _check_model(self, model: Model) -> None:
+        if model.incremental is not None:
+            self._table(
+                model.incremental.source,
+                model.incremental.place or model.place,
+                f"model {model.table} is fed by",
+                self._readable,
+            )
+        if self._known.tables_read is None or not model.sql:
+            return
+        try:
+            read = tuple(self._known.tables_read(model))
+        except ModelError as error:
+            self._add(error.place or model.place, error.code, error.message, error.hint)
+            return
+        for table in read:
+            self._table(table, model.place, f"model {model.table} reads", self._readable - {model.table})
