@@ -114,22 +114,29 @@ def sqlite_path(url: URL, project_root: Path) -> Path:
     return project_root / url.database
 
 
-def sqlite_engine(path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> sa.Engine:
-    """A SQLite engine in WAL mode whose write transactions begin IMMEDIATE."""
+def sqlite_engine(
+    path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS, is_begun_by_driver: bool = False
+) -> sa.Engine:
+    """A SQLite engine in WAL mode whose write transactions begin IMMEDIATE.
+
+    `is_begun_by_driver` is for DBOS, which begins its transactions through the driver or by itself.
+    """
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_timeout_seconds})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: SqliteConnection, _record: object) -> None:
-        connection.isolation_level = None
+        connection.isolation_level = "IMMEDIATE" if is_begun_by_driver else None
         connection.execute(f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000)}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        mode = "IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "DEFERRED"
-        connection.exec_driver_sql(f"BEGIN {mode}")
+    if not is_begun_by_driver:
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            mode = "IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "DEFERRED"
+            connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
 

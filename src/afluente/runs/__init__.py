@@ -1,0 +1,1 @@
+"""Plans carried out as durable workflows: execute, schedule, resume, serve."""
