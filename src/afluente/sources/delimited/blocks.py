@@ -7,7 +7,7 @@ every closing quote is followed by one, a line end with an even number of quotes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,17 +64,16 @@ class BlockCutter:
             wanted = max(self._block_bytes, 2 * size)
         yield from self._cut_some(b"".join(gathered), at_end=True)
 
-    def _cut_some(self, data: bytes, *, at_end: bool) -> Iterator[Block]:
+    def _cut_some(self, data: bytes, *, at_end: bool) -> Generator[Block, None, bytes]:
+        """The blocks of `data`; returns what is left for later."""
         while data:
             end, is_regular = self._regular_end(data, at_end=at_end)
             if is_regular and end:
-                if end > self._max_record_bytes:
-                    is_regular = False
-                else:
-                    if data[:end].strip(b"\r\n"):
-                        yield RegularBlock(data[:end])
+                if end <= self._max_record_bytes:
+                    yield RegularBlock(data[:end])
                     data = data[end:]
                     continue
+                is_regular = False
             if is_regular and len(data) <= self._max_record_bytes and not at_end:
                 return data
             split = self._reader.split(data, at_end=at_end)

@@ -53,6 +53,9 @@ class FastReader:
         )
 
     def read(self, data: bytes) -> BlockRows:
+        if not data.strip(b"\r\n"):
+            nothing = [pa.array([], pa.string()) for _ in self._names]
+            return BlockRows(nothing, np.arange(0, dtype=np.int64), [], 0, data.count(b"\n"))
         bad: list[csv.InvalidRow] = []
 
         def keep(row: csv.InvalidRow) -> str:
@@ -88,14 +91,25 @@ def _locate(data: bytes, bad: list[csv.InvalidRow], *, total: int, lines: int) -
             found.append(BadLine(row.number - 1, row.number - 1, row.text, row.actual_columns))
             continue
         text = row.text.encode()
-        at = 0 if position == 0 and data.startswith(text) else data.find(b"\n" + text, max(position - 1, 0)) + 1
-        if at or data.startswith(text):
+        at = _find_line(data, text, position)
+        if at >= 0:
             line += data.count(b"\n", position, at)
             position = at
-            found.append(BadLine(row.number - 1, line, row.text, row.actual_columns))
-        else:
-            found.append(BadLine(row.number - 1, -1, row.text, row.actual_columns))
+        found.append(BadLine(row.number - 1, line if at >= 0 else -1, row.text, row.actual_columns))
+        if at >= 0:
+            line += text.count(b"\n")
+            position = at + len(text)
     return found
+
+
+def _find_line(data: bytes, text: bytes, start: int) -> int:
+    at = data.find(text, start)
+    while at >= 0:
+        end = at + len(text)
+        if (at == 0 or data[at - 1] in b"\r\n") and (end == len(data) or data[end] in b"\r\n"):
+            return at
+        at = data.find(text, at + 1)
+    return -1
 
 
 def columns_of_records(records: Sequence[Record], width: int, *, lines: int) -> BlockRows:

@@ -59,6 +59,7 @@ class DelimitedText:
         self._header: tuple[str, ...] | None = None
         self._header_raw = b""
         self._line = 1
+        self.next_row = 1
         head, self._pieces = self._skip_lines(pieces)
         self.is_empty = not head.strip()
         head = self._obey_separator_line(head)
@@ -133,11 +134,12 @@ class DelimitedText:
         return pa.schema([*(pa.field(name, pa.string()) for name in self.names), pa.field(SOURCE_ROW, pa.int64())])
 
     def batches(self, *, first_row: int = 1) -> Iterator[Batch]:
-        """The rows, the first record being number `first_row`."""
-        row, line = first_row, self._line
+        """The rows, the first record being number `first_row`; afterwards `next_row` is the number that would follow."""
+        self.next_row = first_row
+        line = self._line
         for rows in self._block_rows() if self.names else ():
-            batch = self._batch(rows, row=row, line=line)
-            row += rows.total
+            batch = self._batch(rows, row=self.next_row, line=line)
+            self.next_row += rows.total
             line += rows.lines
             if batch.rows.num_rows or batch.rejects:
                 yield batch

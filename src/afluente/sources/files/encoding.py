@@ -89,7 +89,7 @@ def _transcoded(pieces: Iterator[bytes], name: str, offset: int, unit: str) -> I
         except UnicodeDecodeError as error:
             raise _wrong_byte(unit, name, error.object[error.start], offset - pending + error.start) from None
         offset += len(piece or b"")
-        yield text.encode("utf-8", errors="replace")
+        yield text.encode()
 
 
 def _wrong_byte(unit: str, name: str, byte: int, offset: int) -> SourceError:

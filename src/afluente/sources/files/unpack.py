@@ -53,16 +53,20 @@ def unpacked_name(name: str) -> str:
 class _Meter:
     def __init__(self, bounds: Bounds, unit: str, packed_bytes: int) -> None:
         self._bounds, self._unit, self._packed_bytes = bounds, unit, max(packed_bytes, 1)
-        self._out = 0
+        self._members: dict[str, int] = {}
 
-    def count(self, piece: bytes) -> bytes:
-        self._out += len(piece)
-        bounds = self._bounds
-        is_bomb = self._out > bounds.ratio_from_bytes and self._out > bounds.max_ratio * self._packed_bytes
-        if is_bomb or self._out > bounds.max_bytes:
+    def begin(self, member: str = "") -> None:
+        """A member is about to be read, perhaps again."""
+        self._members[member] = 0
+
+    def count(self, piece: bytes, member: str = "") -> bytes:
+        self._members[member] += len(piece)
+        bounds, out = self._bounds, sum(self._members.values())
+        is_bomb = out > bounds.ratio_from_bytes and out > bounds.max_ratio * self._packed_bytes
+        if is_bomb or out > bounds.max_bytes:
             raise SourceError(
                 "source.unpacks_too_large",
-                f"{self._unit} holds {self._packed_bytes} bytes and unpacks to more than {self._out}, beyond the bounds",
+                f"{self._unit} holds {self._packed_bytes} bytes and unpacks to {out} or more, beyond the bounds",
                 hint="if the file is right, raise max_unpacked_gb or max_unpack_ratio",
             )
         return piece
@@ -92,10 +96,12 @@ def unpack(stream: IO[bytes], packing: Packing, *, unit: str, size_bytes: int, b
             yield from read_pieces(stream)
         case "gzip":
             meter = _Meter(bounds, unit, size_bytes)
+            meter.begin()
             for piece in _gunzip(stream, unit):
                 yield meter.count(piece)
         case "zstd":
             meter = _Meter(bounds, unit, size_bytes)
+            meter.begin()
             for piece in _unzstd(stream, unit):
                 yield meter.count(piece)
         case "zip":
@@ -195,16 +201,13 @@ class ZipMembers:
                 f"{self._unit}: '{name}' is encrypted",
                 hint="send the zip without a password",
             )
+        self._meter.begin(name)
         try:
             with self._zip.open(info) as member:
                 for piece in read_pieces(member):
-                    yield self._meter.count(piece)
+                    yield self._meter.count(piece, name)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise damaged_error(f"{self._unit}: '{name}'", error) from None
-
-    def restart(self) -> None:
-        """Forget what was counted, before a second pass."""
-        self._meter = _Meter(self._bounds, self._unit, sum(info.compress_size for info in self._infos.values()))
 
     def close(self) -> None:
         self._zip.close()

@@ -1,0 +1,75 @@
+"""Which files a source's patterns mean now, each with an identity that does not depend on where the folder lies."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from afluente.core.errors import SourceError
+from afluente.core.nearest import nearest
+
+_MAGIC = "*?["
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file. `identity` is its path from the deepest folder that all patterns share, with `/`."""
+
+    path: Path
+    identity: str
+    size_bytes: int
+    mtime_ns: int
+
+
+def list_files(patterns: Sequence[str], root: Path, *, is_optional: bool) -> list[FoundFile]:
+    """Every file once, by identity. SourceError `source.file_missing` for a pattern that finds none."""
+    full = [os.path.normpath(os.path.join(root, pattern)) for pattern in patterns]  # noqa: PTH118
+    base = os.path.commonpath([_fixed_folder(pattern) for pattern in full])
+    found: dict[str, FoundFile] = {}
+    for written, pattern in zip(patterns, full, strict=True):
+        paths = _match(pattern)
+        if not paths and not is_optional:
+            raise _missing(written, pattern)
+        for path in paths:
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            identity = path.relative_to(base).as_posix()
+            found[identity] = FoundFile(path, identity, stat.st_size, stat.st_mtime_ns)
+    return [found[identity] for identity in sorted(found)]
+
+
+def _match(pattern: str) -> list[Path]:
+    literal = Path(pattern)
+    if literal.is_file():
+        return [literal]
+    if not any(character in pattern for character in _MAGIC):
+        return []
+    return [Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file()]  # noqa: PTH207
+
+
+def _fixed_folder(pattern: str) -> str:
+    parts = Path(pattern).parts
+    fixed = next((index for index, part in enumerate(parts) if any(c in part for c in _MAGIC)), len(parts) - 1)
+    return str(Path(*parts[: max(fixed, 1)]))
+
+
+def _missing(written: str, pattern: str) -> SourceError:
+    folder = Path(_fixed_folder(pattern))
+    name = Path(pattern).name
+    if folder.is_dir():
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        near = nearest(name, names)
+        shown = f"did you mean '{near}'?" if near else f"the folder holds: {', '.join(names[:5]) or 'no file'}"
+        hint = f"{shown}; with optional: true no file is no error"
+    else:
+        hint = f"the folder '{_nearest_existing(folder)}' exists, and nothing deeper of the path"
+    return SourceError("source.file_missing", f"no file matches '{written}'", hint=hint)
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.is_dir())
