@@ -5,7 +5,7 @@ Invariant: every name that refers to something is held against what exists, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from afluente.core.errors import ModelError, Place, Problem
 from afluente.core.nearest import did_you_mean
@@ -17,16 +17,30 @@ from afluente.project.read_settings import Settings
 
 
 def cross_check(
-    settings: Settings, contracts: Iterable[Contract], models: Iterable[Model], known: Known
+    settings: Settings,
+    contracts: Iterable[Contract],
+    models: Iterable[Model],
+    known: Known,
+    *,
+    unread_layers: Collection[str] = (),
 ) -> list[Problem]:
-    """Every name of the project that refers to nothing."""
-    return _CrossCheck(settings, tuple(contracts), tuple(models), known).run()
+    """Every name of the project that refers to nothing.
+
+    Tables of `unread_layers` are not missed: a file that would make them has mistakes of its own.
+    """
+    return _CrossCheck(settings, tuple(contracts), tuple(models), known, unread_layers).run()
 
 
 class _CrossCheck:
     def __init__(
-        self, settings: Settings, contracts: tuple[Contract, ...], models: tuple[Model, ...], known: Known
+        self,
+        settings: Settings,
+        contracts: tuple[Contract, ...],
+        models: tuple[Model, ...],
+        known: Known,
+        unread_layers: Collection[str],
     ) -> None:
+        self._unread_layers = unread_layers
         self._settings = settings
         self._contracts = contracts
         self._models = models
@@ -57,6 +71,8 @@ class _CrossCheck:
         names = set(tables)
         if table in names:
             return True
+        if table.layer in self._unread_layers:
+            return False
         hint = did_you_mean(str(table), map(str, names))
         self._add(place, "project.unknown_table", f"{what} table {table}, which nothing makes", hint)
         return False

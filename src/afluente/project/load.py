@@ -74,6 +74,7 @@ class _Reading:
     contracts: list[Contract] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    unread_layers: set[str] = field(default_factory=set)
 
     def read(self) -> list[Problem]:
         if not (self.root / FILE).is_file():
@@ -82,11 +83,19 @@ class _Reading:
         cache = YamlCache(self.root)
         self._file(self.root / FILE, cache, self._settings)
         for path in self._listed("contracts", CONTRACT_SUFFIXES):
+            before = len(self.contracts)
             self._file(path, cache, self._contract)
+            if len(self.contracts) == before:
+                self.unread_layers |= {"silver", "quarantine", "repairs"}
         for path in self._listed("models", (MODEL_SUFFIX,)):
+            before = len(self.models)
             self._file(path, cache, self._model)
+            if len(self.models) == before:
+                self.unread_layers.add("gold")
         if self.settings is not None:
-            self.problems += cross_check(self.settings, self.contracts, self.models, self.known)
+            self.problems += cross_check(
+                self.settings, self.contracts, self.models, self.known, unread_layers=self.unread_layers
+            )
         cache.save()
         self.problems = sorted(
             dict.fromkeys(self.problems),
@@ -139,6 +148,8 @@ class _Reading:
         self.settings = read_settings(
             node, mistakes, environment=self.environment, typed_in=self.typed_in, known=self.known
         )
+        if not all(source.into for source in self.settings.sources):
+            self.unread_layers.add("bronze")
         _keep(cache, digest, node, mistakes)
 
     def _contract(self, content: bytes, mistakes: Mistakes, cache: YamlCache) -> None:

@@ -105,6 +105,8 @@ def _leaves(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
 
 
 def _problems_of(error: ValidationError, root: Node, mistakes: Mistakes) -> Iterator[Problem]:
+    if _is_told_elsewhere(error, root):
+        return
     node = _node_at(root, error.absolute_path)
     at = _where(error.absolute_path)
     if error.validator in _EXTRA_KEYS:
@@ -125,6 +127,17 @@ def _problems_of(error: ValidationError, root: Node, mistakes: Mistakes) -> Iter
         return
     message, hint = _say(error, node)
     yield Problem(mistakes.place(node), CODE, f"{_name(error.absolute_path)} {message}", hint)
+
+
+def _is_told_elsewhere(error: ValidationError, root: Node) -> bool:
+    """Whether our own reading says the same better: operators, and what follows from an absent logicalType."""
+    if error.schema == _schema()["$defs"]["DataQualityOperators"]:
+        return True
+    path = list(error.absolute_path)
+    if "logicalTypeOptions" in path:
+        path = path[: path.index("logicalTypeOptions")]
+    is_conditional = "then" in error.absolute_schema_path
+    return is_conditional and "properties" in path[:-1] and "logicalType" not in _node_at(root, path).mapping
 
 
 def _say(error: ValidationError, node: Node) -> tuple[str, str]:

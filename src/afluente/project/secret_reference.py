@@ -33,7 +33,7 @@ _HARMLESS_BEFORE = frozenset(
 _CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:[^/\s@]+@")
 _CREDENTIALS_IN_TEXT = re.compile(
     r"(?i)(?:^|[;?&\s])(?:password|pwd|passwd|token|access_token|api_key|apikey|accountkey|sharedaccesskey|sig|secret)"
-    r"\s*=\s*[^;&\s]+"
+    r"=[^;&\s]+"
 )
 
 

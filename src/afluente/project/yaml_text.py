@@ -243,8 +243,9 @@ class _Composer:
         mark: _Mark | None = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         place = self._at(mark.line + 1, mark.column + 1) if mark else self._at(getattr(error, "line", 0) + 1, 0)
         words = [getattr(error, name, None) for name in ("context", "problem")]
-        said = _QUOTED.sub("'...'", ", ".join(str(word) for word in words if word)) or "a character is not allowed"
-        if "'\\t'" in said or "tab" in said:
+        raw = ", ".join(str(word) for word in words if word)
+        said = _QUOTED.sub("'...'", raw) or "a character is not allowed"
+        if "'\\t'" in raw:
             return self._refused("project.yaml_tab", "a tab stands where spaces indent", place, "indent with spaces")
         hint = next((hint for words_, hint in _HINTS if words_ in said), "")
         return self._refused("project.yaml_syntax", f"not YAML: {said}", place, hint)
