@@ -1,0 +1,75 @@
+"""Which rows are left out because another row stands for them.
+
+Invariant: only rows that would be accepted take part, so that an invalid row never displaces a valid one; ties are
+broken by the rows' origin, so that two engines and two runs choose alike.
+"""
+
+from __future__ import annotations
+
+from afluente.conform.compile import Compiled
+from afluente.project.contract import Deduplicate
+
+REPEATED = "conform_repeated"
+LOSERS = "conform_losers"
+
+
+def repeated_keys(compiled: Compiled, view: str) -> str:
+    """The keys that more than one row has."""
+    count = len(_keys(compiled).keys)
+    keys = ", ".join(f"k_{i}" for i in range(count))
+    present = " AND ".join(f"k_{i} IS NOT NULL" for i in range(count))
+    return f"SELECT {keys} FROM ({compiled.select_keys(view)}) AS keyed WHERE {present} GROUP BY {keys} HAVING count(*) > 1"
+
+
+def losers(compiled: Compiled, view: str) -> str:
+    """The origin of every row that gives way, with that of the row kept and whether the two differ."""
+    deduplicate = _keys(compiled)
+    bronze = ", ".join(f"x.{compiled.dialect.identifier(name)}" for name in (*compiled.bronze, *_ORIGIN))
+    same = " AND ".join(f"x.k_{i} = {REPEATED}.k_{i}" for i in range(len(deduplicate.keys)))
+    rows = f"(SELECT {bronze} FROM ({compiled.select_keys(view)}) AS x JOIN {REPEATED} ON {same}) AS repeated"
+    keys = ", ".join(compiled.dialect.identifier(key) for key in deduplicate.keys)
+    return _ranked(compiled, f"({compiled.select(rows)}) AS conformed", keys, deduplicate)
+
+
+def exact_losers(compiled: Compiled, rows: str) -> str:
+    """The same for rows equal in every column, over conformed rows that keep their origin."""
+    columns = ", ".join(compiled.dialect.identifier(name) for name, _ in compiled.columns)
+    return _ranked(compiled, rows, columns, Deduplicate(keep="first"))
+
+
+_ORIGIN = ("_source", "_source_row", "_ingested_at", "_run_id")
+
+
+def _keys(compiled: Compiled) -> Deduplicate:
+    deduplicate = compiled.contract.deduplicate
+    if deduplicate is None:
+        raise ValueError("the contract does not deduplicate")
+    return deduplicate
+
+
+def _ranked(compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate) -> str:
+    d = compiled.dialect
+    names = [d.identifier(name) for name, _ in compiled.columns]
+    by = d.identifier(deduplicate.by) if deduplicate.by else None
+    latest = [f"{by} DESC NULLS LAST"] if by else []
+    recent = [*latest, "_source DESC", "_source_row DESC"]
+    match deduplicate.keep:
+        case "latest":
+            order = recent
+        case "first":
+            order = [*([f"{by} ASC NULLS LAST"] if by else []), "_source ASC", "_source_row ASC"]
+        case "most_complete":
+            filled = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE 1 END" for name in names)
+            order = [f"({filled}) DESC", *recent]
+    window = f"(PARTITION BY {keys} ORDER BY {', '.join(order)})"
+    bad = compiled.any_of("quarantine", "drop")
+    inner = (
+        f"SELECT _source, _source_row, row_number() OVER {window} AS place, {d.row_hash(names)} AS content,"
+        f" first_value({d.row_hash(names)}) OVER {window} AS kept_content,"
+        f" first_value(_source) OVER {window} AS kept_source, first_value(_source_row) OVER {window} AS kept_row"
+        f" FROM {rows} WHERE NOT {bad}"
+    )
+    return (
+        "SELECT _source, _source_row, kept_source, kept_row,"
+        f" CASE WHEN content = kept_content THEN 0 ELSE 1 END AS is_conflict FROM ({inner}) AS ranked WHERE place > 1"
+    )

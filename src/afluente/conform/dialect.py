@@ -1,0 +1,133 @@
+"""The few SQL operations conform is written in, once for each engine.
+
+Invariant: an operation gives the same value on every dialect for the inputs the semantic types pass to it; none
+raises on any text. Every argument and answer is SQL text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+Kind = Literal["text", "bigint", "integer", "double", "boolean", "date", "timestamp"]
+
+
+def quote(name: str) -> str:
+    """An identifier both dialects read, whatever characters it holds."""
+    return f'"{name.replace(chr(34), chr(34) * 2)}"'
+
+
+class Dialect(Protocol):
+    """Renders operations as SQL text of one engine."""
+
+    name: Literal["duckdb", "spark"]
+
+    def identifier(self, name: str) -> str:
+        """A quoted column or table name."""
+        ...
+
+    def literal(self, text: str) -> str:
+        """A text literal."""
+        ...
+
+    def shape(self, text: str, pattern: str) -> str:
+        """Whether the whole text has this shape: `9` stands for a digit, everything else for itself."""
+        ...
+
+    def only_digits(self, text: str) -> str:
+        """Whether no character is anything but 0-9 (true of the empty text)."""
+        ...
+
+    def matches(self, text: str, regex: str) -> str:
+        """Whether the whole text matches a regular expression (the common part of RE2 and Java)."""
+        ...
+
+    def remove(self, text: str, regex: str) -> str:
+        """The text without every match."""
+        ...
+
+    def substitute(self, text: str, regex: str, replacement: str) -> str:
+        """Every match replaced by a literal text."""
+        ...
+
+    def contains(self, text: str, part: str) -> str: ...
+
+    def is_ascii(self, text: str) -> str: ...
+
+    def position(self, text: str, part: str) -> str:
+        """Where the part first stands, from 1; 0 when it does not."""
+        ...
+
+    def fold(self, text: str) -> str:
+        """Lower case without accents, and only letters a-z and digits left."""
+        ...
+
+    def compose(self, text: str) -> str:
+        """Unicode normal form C of text that holds combining marks."""
+        ...
+
+    def has_marks(self, text: str) -> str:
+        """Whether any character is a combining mark."""
+        ...
+
+    def title(self, text: str) -> str:
+        """The first letter of each word upper case and the rest lower; words stand between single spaces."""
+        ...
+
+    def code(self, text: str) -> str:
+        """The code point of the first character, as an integer."""
+        ...
+
+    def div(self, left: str, right: int) -> str:
+        """Integer division of a number that is not negative."""
+        ...
+
+    def try_cast(self, text: str, kind: Kind) -> str:
+        """The text as a number, or null. Lenient: check the shape first."""
+        ...
+
+    def try_decimal(self, text: str, precision: int, scale: int) -> str:
+        """Plain decimal text (`-12.50`) as DECIMAL, or null when it does not fit. Lenient: check the shape first."""
+        ...
+
+    def try_date(self, text: str, pattern: str) -> str:
+        """Text of exactly the pattern's shape as DATE, or null; the pattern in JDK notation."""
+        ...
+
+    def try_timestamp(self, text: str, pattern: str, timezone: str) -> str:
+        """Text of exactly the pattern's shape, local to `timezone`, as an instant, or null."""
+        ...
+
+    def lookup(self, values: Sequence[int], index: str) -> str:
+        """The value of a constant list at a position from 0."""
+        ...
+
+    def bit(self, condition: str, position: int) -> str:
+        """The integer `1 << position` where the condition is true, else 0."""
+        ...
+
+    def has_bits(self, mask: str, bits: int) -> str:
+        """Whether any of these bits is set."""
+        ...
+
+    def row_hash(self, columns: Sequence[str]) -> str:
+        """A hash of a row's values, good for finding rows that may be equal."""
+        ...
+
+    def struct_list(self, items: Sequence[tuple[str, Mapping[str, str]]]) -> str:
+        """A list of structs of text fields: those whose condition is true, in order."""
+        ...
+
+    def as_text(self, value: str) -> str:
+        """A value as text: dates ISO, decimals plain."""
+        ...
+
+    def sql_type(self, kind: Kind | tuple[int, int]) -> str:
+        """The engine's name of a type; a pair is a DECIMAL's precision and scale."""
+        ...
+
+
+def shape_regex(pattern: str) -> str:
+    """The regular expression of a shape: `9` is a digit and everything else stands for itself."""
+    special = ".()[]{}+*?^$|\\/-"
+    return "".join("[0-9]" if c == "9" else f"\\{c}" if c in special else c for c in pattern)

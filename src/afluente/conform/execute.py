@@ -1,0 +1,287 @@
+"""A compiled contract run on an engine: bronze files in, silver, quarantine and repair files out.
+
+Invariant: constant memory. Rows go through in chunks of whole bronze files, each chunk computed once; what must be
+known of all rows beforehand (which of them give way to another) is found first from the keys alone. Nothing is
+committed here: the caller gets files and a report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from afluente.conform import deduplicate
+from afluente.conform.arrow_types import arrow_schema
+from afluente.conform.compile import ORIGIN, Compiled
+from afluente.conform.finding import counts, masks, word_of
+from afluente.conform.quarantine import quarantine_schema, quarantine_select
+from afluente.conform.repairs import repairs_schema, repairs_select, samples_select
+from afluente.conform.report import Count, Duplicates, Report, Sample
+from afluente.conform.types.place import MUNICIPALITIES, municipality_keys
+from afluente.core.tables import DataFile
+from afluente.engines.engine import Engine
+
+INPUT = "conform_in"
+CHUNK = "conform_chunk"
+ROWS = "conform_rows"
+CHUNK_ROWS = 2_500_000
+SAMPLES_A_RULE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BronzeFile:
+    """One bronze Parquet file: where it is (absolute path or URL) and how many rows it has."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The tables' root folders or URLs that new files are written under."""
+
+    silver: str
+    quarantine: str
+    repairs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conformed:
+    """What was written, uncommitted, and what was found."""
+
+    report: Report
+    schema: pa.Schema
+    silver: tuple[DataFile, ...]
+    quarantine: tuple[DataFile, ...]
+    repairs: tuple[DataFile, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    groups: dict[tuple[int, ...], int] = field(default_factory=dict)
+    samples: dict[int, list[Sample]] = field(default_factory=dict)
+    silver: list[DataFile] = field(default_factory=list)
+    quarantine: list[DataFile] = field(default_factory=list)
+    repairs: list[DataFile] = field(default_factory=list)
+
+
+def conform_files(
+    engine: Engine,
+    compiled: Compiled,
+    files: Sequence[BronzeFile],
+    bronze_schema: pa.Schema,
+    folders: Folders,
+    *,
+    run_id: str,
+    moment: str,
+    existing: str | None = None,
+    progress: Callable[[int], None] = lambda rows: None,
+    chunk_rows: int = CHUNK_ROWS,
+) -> Conformed:
+    """Conform bronze files. Tables that references name must be registered already, under their views.
+
+    `existing` is the view of the silver table for an upsert that keeps the latest: rows older than what is there
+    give way. `moment` is the run's time as ISO text in UTC. `progress` is told the rows of each finished chunk.
+    """
+    for table in compiled.tables:
+        engine.register_arrow(table, _reference_table(table))
+    tally = _Tally()
+    dialect = compiled.dialect.name
+    rows_in = sum(file.rows for file in files)
+    duplicates = Duplicates()
+    has_losers = False
+    try:
+        if compiled.contract.deduplicate and compiled.contract.deduplicate.keys:
+            engine.register(INPUT, [file.path for file in files], bronze_schema)
+            duplicates = _find_losers(engine, compiled)
+            has_losers = duplicates.rows > 0
+        is_exact = compiled.contract.deduplicate is not None and not compiled.contract.deduplicate.keys
+        limit = rows_in + 1 if dialect == "spark" or is_exact else chunk_rows
+        stale = 0
+        for chunk in _chunks(files, limit):
+            engine.register(CHUNK, [file.path for file in chunk], bronze_schema)
+            size = sum(file.rows for file in chunk)
+            kept = engine.materialise(ROWS, _rows(compiled, has_losers, existing, keep_origin=is_exact))
+            if is_exact:
+                duplicates = _exact_losers(engine, compiled)
+            stale += size - kept
+            _write(engine, compiled, folders, tally, is_exact and duplicates.rows > 0, run_id=run_id, moment=moment)
+            engine.drop(ROWS)
+            progress(size)
+        if existing is not None:
+            duplicates = replace(duplicates, stale=stale - (0 if is_exact else duplicates.rows))
+    finally:
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
+            engine.drop(name)
+    return Conformed(
+        report=_report(compiled, tally, rows_in, duplicates, is_exact=is_exact),
+        schema=arrow_schema(compiled),
+        silver=tuple(tally.silver),
+        quarantine=tuple(tally.quarantine),
+        repairs=tuple(tally.repairs),
+    )
+
+
+def _reference_table(name: str) -> pa.Table:
+    if name != MUNICIPALITIES:
+        raise ValueError(f"no reference table {name!r}")
+    lookups, codes = zip(*municipality_keys(), strict=True)
+    return pa.table({"lookup": pa.array(lookups, pa.string()), "code": pa.array(codes, pa.string())})
+
+
+def _chunks(files: Sequence[BronzeFile], limit: int) -> list[list[BronzeFile]]:
+    chunks: list[list[BronzeFile]] = []
+    size = limit
+    for file in files:
+        if size + file.rows > limit:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(file)
+        size += file.rows
+    return chunks
+
+
+def _find_losers(engine: Engine, compiled: Compiled) -> Duplicates:
+    if not engine.materialise(deduplicate.REPEATED, deduplicate.repeated_keys(compiled, INPUT)):
+        return Duplicates()
+    engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, INPUT))
+    return _duplicates(engine)
+
+
+def _exact_losers(engine: Engine, compiled: Compiled) -> Duplicates:
+    engine.materialise(deduplicate.LOSERS, deduplicate.exact_losers(compiled, ROWS))
+    return _duplicates(engine)
+
+
+def _duplicates(engine: Engine) -> Duplicates:
+    total = engine.query(
+        f"SELECT count(*) AS n, coalesce(sum(is_conflict), 0) AS conflicts FROM {deduplicate.LOSERS}"
+    ).to_pylist()[0]
+    rows = engine.query(
+        f"SELECT _source, _source_row, kept_source, kept_row FROM {deduplicate.LOSERS}"
+        f" WHERE is_conflict = 1 ORDER BY _source, _source_row LIMIT {SAMPLES_A_RULE}"
+    ).to_pylist()
+    samples = tuple((row["_source"], row["_source_row"], row["kept_source"], row["kept_row"]) for row in rows)
+    conflicts = int(total["conflicts"])
+    return Duplicates(exact=int(total["n"]) - conflicts, conflicting=conflicts, samples=samples)
+
+
+def _rows(compiled: Compiled, has_losers: bool, existing: str | None, *, keep_origin: bool) -> str:
+    """The chunk's conformed rows; what only rejected or repaired rows need is kept for them alone."""
+    d = compiled.dialect
+    names = [f"c.{d.identifier(name)}" for name, _ in compiled.columns]
+    found = compiled.any_of("quarantine", "drop", "repair", "warning")
+    bronze = [
+        f"CASE WHEN {found} THEN c.{column} END AS {column}"
+        for column in (d.identifier(f"b_{name}") for name in compiled.bronze)
+    ]
+    origin = [name if keep_origin else f"CASE WHEN {found} THEN c.{name} END AS {name}" for name in ORIGIN]
+    source = CHUNK
+    if has_losers:
+        source = (
+            f"(SELECT b.* FROM {CHUNK} AS b LEFT JOIN {deduplicate.LOSERS} AS l ON b._source_row = l._source_row"
+            " AND b._source = l._source WHERE l._source_row IS NULL) AS kept"
+        )
+    sql = f"SELECT {', '.join([*names, *bronze, *origin, *compiled.words])} FROM ({compiled.select(source)}) AS c"
+    rule = compiled.contract.deduplicate
+    if existing is not None and rule is not None and rule.by is not None and rule.keep == "latest":
+        by = d.identifier(rule.by)
+        same = " AND ".join(f"c.{d.identifier(key)} = e.{d.identifier(key)}" for key in rule.keys)
+        sql += f" LEFT JOIN {existing} AS e ON {same} WHERE e.{by} IS NULL OR c.{by} IS NULL OR e.{by} <= c.{by}"
+    return sql
+
+
+def _write(
+    engine: Engine,
+    compiled: Compiled,
+    folders: Folders,
+    tally: _Tally,
+    has_exact: bool,
+    *,
+    run_id: str,
+    moment: str,
+) -> None:
+    words = compiled.words
+    grouped = engine.query(f"SELECT {', '.join(words)}, count(*) AS n FROM {ROWS} GROUP BY {', '.join(words)}")
+    new: dict[tuple[int, ...], int] = {}
+    for row in grouped.to_pylist():
+        key = tuple(int(row[word]) for word in words)
+        new[key] = int(row["n"])
+        tally.groups[key] = tally.groups.get(key, 0) + int(row["n"])
+    bad = compiled.any_of("quarantine", "drop")
+    names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
+    unique = (
+        f" LEFT JOIN {deduplicate.LOSERS} AS l ON r._source_row = l._source_row AND r._source = l._source"
+        " WHERE l._source_row IS NULL AND"
+        if has_exact
+        else " WHERE"
+    )
+    tally.silver += engine.write_parquet(
+        f"SELECT {names} FROM {ROWS} AS r{unique} NOT {bad}",
+        folders.silver,
+        schema=arrow_schema(compiled),
+        partition_by=compiled.contract.partition_by,
+    )
+    quarantine_bits = masks(compiled.findings, "quarantine")
+    if _any(new, words, quarantine_bits):
+        tally.quarantine += engine.write_parquet(
+            quarantine_select(compiled, ROWS, moment=moment),
+            folders.quarantine,
+            schema=quarantine_schema(compiled.bronze),
+        )
+    if compiled.contract.repairs == "log" and _any(new, words, masks(compiled.findings, "repair")):
+        tally.repairs += engine.write_parquet(
+            repairs_select(compiled, ROWS, run_id=run_id, moment=moment), folders.repairs, schema=repairs_schema()
+        )
+    _take_samples(engine, compiled, tally, new)
+
+
+def _any(groups: Mapping[tuple[int, ...], int], words: Sequence[str], bits: Mapping[str, int]) -> bool:
+    return any(key[words.index(word)] & mask for key in groups for word, mask in bits.items())
+
+
+def _take_samples(engine: Engine, compiled: Compiled, tally: _Tally, new: Mapping[tuple[int, ...], int]) -> None:
+    for position, finding in enumerate(compiled.findings):
+        word, bit = word_of(position)
+        has_some = _any(new, compiled.words, {word: 1 << bit})
+        if finding.effect != "repair" or not has_some or len(tally.samples.get(position, ())) >= SAMPLES_A_RULE:
+            continue
+        restricted = compiled.contract.column(finding.column).is_restricted
+        rows = engine.query(samples_select(compiled, ROWS, position, limit=SAMPLES_A_RULE)).to_pylist()
+        tally.samples.setdefault(position, []).extend(
+            Sample(
+                row["_source"],
+                int(row["_source_row"]),
+                None if restricted else row["before"],
+                None if restricted else row["after"],
+            )
+            for row in rows
+        )
+
+
+def _report(compiled: Compiled, tally: _Tally, rows_in: int, duplicates: Duplicates, *, is_exact: bool) -> Report:
+    words = compiled.words
+    drop, hold = masks(compiled.findings, "drop"), masks(compiled.findings, "quarantine")
+    dropped = quarantined = accepted = 0
+    for key, rows in tally.groups.items():
+        if any(key[words.index(word)] & mask for word, mask in drop.items()):
+            dropped += rows
+        elif any(key[words.index(word)] & mask for word, mask in hold.items()):
+            quarantined += rows
+        else:
+            accepted += rows
+    places = {id(finding): position for position, finding in enumerate(compiled.findings)}
+    found = tuple(
+        Count(f.rule, f.column, f.effect, rows, tuple(tally.samples.get(places[id(f)], ())[:SAMPLES_A_RULE]))
+        for f, rows in counts(compiled.findings, list(tally.groups.items()))
+    )
+    return Report(
+        rows_in=rows_in,
+        accepted=accepted - (duplicates.rows if is_exact else 0),
+        quarantined=quarantined,
+        dropped=dropped,
+        duplicates=duplicates,
+        counts=found,
+    )

@@ -1,0 +1,86 @@
+"""Quarantine: every rejected row with all its failures, in the words of both languages.
+
+Invariant: a row can be found again by `_quarantine_id`, which depends on its origin alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from afluente.conform.compile import ORIGIN, Compiled
+from afluente.conform.dialect import Dialect
+from afluente.conform.finding import Finding, word_of
+from afluente.core.language import Language, Message
+
+_FAILURE = pa.struct([(name, pa.string()) for name in ("rule", "column", "value", "reason", "reason_en")])
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+
+def quarantine_schema(bronze: Sequence[str]) -> pa.Schema:
+    """The columns of a quarantine table: the bronze columns as text, the origin, and what failed."""
+    return pa.schema(
+        [
+            pa.field("_quarantine_id", pa.string()),
+            pa.field("_table", pa.string()),
+            *(pa.field(name, pa.string()) for name in bronze),
+            pa.field("_source", pa.string()),
+            pa.field("_source_row", pa.int64()),
+            pa.field("_ingested_at", _INSTANT),
+            pa.field("_run_id", pa.string()),
+            pa.field("failures", pa.list_(_FAILURE)),
+            pa.field("quarantined_at", _INSTANT),
+            pa.field("replayed_at", _INSTANT),
+        ]
+    )
+
+
+def quarantine_select(compiled: Compiled, rows: str, *, moment: str) -> str:
+    """The rejected rows among materialised rows, in the shape of `quarantine_schema`."""
+    d = compiled.dialect
+    bronze = [f"{d.identifier(f'b_{name}')} AS {d.identifier(name)}" for name in compiled.bronze]
+    bad = f"{compiled.any_of('quarantine')} AND NOT {compiled.any_of('drop')}"
+    received = f"(SELECT {', '.join([*bronze, *ORIGIN, *compiled.words])} FROM {rows} WHERE {bad}) AS received"
+    raws = ", ".join(f"{expression} AS {name}" for name, expression in compiled.raws)
+    with_raws = f"(SELECT *, {raws} FROM {received}) AS raw"
+    failures = [
+        (d.has_bits(word, 1 << bit), _fields(compiled, finding))
+        for finding, (word, bit) in ((f, word_of(i)) for i, f in enumerate(compiled.findings))
+        if finding.effect == "quarantine"
+    ]
+    instant = d.sql_type("timestamp")
+    columns = [
+        "md5(_source || '#' || CAST(_source_row AS " + d.sql_type("text") + ")) AS _quarantine_id",
+        f"{d.literal(str(compiled.contract.table))} AS _table",
+        *(f"{d.as_text(d.identifier(name))} AS {d.identifier(name)}" for name in compiled.bronze),
+        *ORIGIN,
+        f"{d.struct_list(failures)} AS failures",
+        f"CAST({d.literal(moment)} AS {instant}) AS quarantined_at",
+        f"CAST(NULL AS {instant}) AS replayed_at",
+    ]
+    return f"SELECT {', '.join(columns)} FROM {with_raws}"
+
+
+def _fields(compiled: Compiled, finding: Finding) -> dict[str, str]:
+    d = compiled.dialect
+    value = "NULL"
+    by_name = {column.name: column for column in compiled.contract.columns}
+    column = by_name.get(finding.column)
+    if column is not None:
+        value = d.as_text(d.identifier(column.source)) if column.expression is None else str(finding.raw)
+    return {
+        "rule": d.literal(finding.rule),
+        "column": d.literal(finding.column),
+        "value": f"CAST({value} AS {d.sql_type('text')})",
+        "reason": _reason(d, finding, "pt"),
+        "reason_en": _reason(d, finding, "en"),
+    }
+
+
+def _reason(d: Dialect, finding: Finding, language: Language) -> str:
+    def say(message: Message) -> str:
+        return d.literal(message.pt if language == "pt" else message.en)
+
+    whens = " ".join(f"WHEN {condition} THEN {say(message)}" for condition, message in finding.reasons)
+    return f"CASE {whens} ELSE {say(finding.message)} END" if whens else say(finding.message)

@@ -1,0 +1,124 @@
+"""Text, booleans, closed lists of words and codes of a declared pattern."""
+
+from __future__ import annotations
+
+from afluente.conform.dialect import Dialect
+from afluente.conform.reading import Cell, Reading, Repair, first_readable
+from afluente.conform.types.place import fold
+from afluente.core.language import Message
+
+TRUE_WORDS = ("sim", "s", "true", "t", "verdadeiro", "v", "yes", "y", "1")
+FALSE_WORDS = ("não", "nao", "n", "false", "f", "falso", "no", "0")
+_ACCENTED = "áàâãäéèêëíìîïóòôõöúùûüçñÁÀÂÃÄÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑºª°"
+
+
+def _garbled() -> list[tuple[str, str]]:
+    """Pairs of a letter's UTF-8 bytes read as Windows-1252 (latin-1 where that has no such byte) and the letter."""
+    pairs = []
+    for letter in _ACCENTED:
+        raw = letter.encode()
+        for encoding in ("cp1252", "latin-1"):
+            try:
+                pairs.append((raw.decode(encoding), letter))
+            except UnicodeDecodeError:
+                continue
+    return list(dict.fromkeys(pairs))
+
+
+def repaired_encoding(d: Dialect, text: str) -> str:
+    """Text whose UTF-8 was read as latin-1 and written again, put right; other text is left alone."""
+    nested = text
+    for wrong, right in _garbled():
+        nested = f"replace({nested}, {d.literal(wrong)}, {d.literal(right)})"
+    return f"CASE WHEN {d.contains(text, 'Ã')} OR {d.contains(text, 'Â')} THEN {nested} ELSE {text} END"
+
+
+def text(cell: Cell) -> Reading:
+    """Trimmed, runs of white space made one space, Unicode form C, and the declared case."""
+    d, raw, column = cell.dialect, cell.raw, cell.column
+    source, clean, composed, value = (cell.mid(n) for n in ("source", "clean", "composed", "value"))
+    untidy = " OR ".join(d.contains(source, part) for part in ("  ", "\t", "\n", "\r", "\u00a0"))
+    collapsed = d.remove(d.substitute(source, "[\\s\u00a0]+", " "), "^ | $")
+    tidy = f"CASE WHEN {untidy} THEN {collapsed} ELSE trim({source}) END"
+    cased = {
+        "upper": f"upper({composed})",
+        "lower": f"lower({composed})",
+        "title": d.title(composed),
+        None: composed,
+    }
+    tokens = ", ".join(d.literal(token) for token in ("", *column.missing_tokens))
+    repairs = (Repair("text.encoding", f"{source} <> {raw}"),) if column.repair_encoding else ()
+    return Reading(
+        value=value,
+        kind="text",
+        message=Message("texto inválido", "invalid text"),
+        stages=(
+            {source: repaired_encoding(d, raw) if column.repair_encoding else raw},
+            {clean: tidy},
+            {
+                composed: (
+                    f"CASE WHEN {d.is_ascii(clean)} OR NOT {d.has_marks(clean)} THEN {clean}"
+                    f" ELSE {d.compose(clean)} END"
+                )
+            },
+            {value: f"CASE WHEN {composed} NOT IN ({tokens}) THEN {cased[column.case]} END"},
+        ),
+        repairs=repairs,
+    )
+
+
+def boolean(cell: Cell) -> Reading:
+    """True and false from words, in any case: sim/não, S/N, 1/0 and the like, or those the contract declares."""
+    d, raw, column = cell.dialect, cell.raw, cell.column
+    value = cell.mid("value")
+    true_words = [w.lower() for w in column.true_words] or list(TRUE_WORDS)
+    false_words = [w.lower() for w in column.false_words] or list(FALSE_WORDS)
+
+    def read(text: str) -> str:
+        yes, no = (", ".join(d.literal(w) for w in words) for words in (true_words, false_words))
+        return f"CASE WHEN {text} IN ({yes}) THEN TRUE WHEN {text} IN ({no}) THEN FALSE END"
+
+    return Reading(
+        value=value,
+        kind="boolean",
+        message=Message("não é sim nem não", "neither true nor false"),
+        stages=({value: first_readable(raw, f"({read(raw)})", read(f"lower(trim({raw}))"))},),
+    )
+
+
+def enum(cell: Cell) -> Reading:
+    """One of the contract's values; a value or a declared synonym matches without accents, case and punctuation."""
+    d, raw, column = cell.dialect, cell.raw, cell.column
+    value = cell.mid("value")
+    listed = ", ".join(d.literal(v) for v in column.values)
+    meanings = {fold(v): v for v in column.values} | {fold(k): v for k, v in column.synonyms.items()}
+    fast = f"CASE WHEN {raw} IN ({listed}) THEN {raw} END"
+    whens = " ".join(f"WHEN {d.literal(k)} THEN {d.literal(v)}" for k, v in meanings.items() if k)
+    exact = " ".join(f"WHEN {d.literal(k)} THEN {d.literal(v)}" for k, v in column.synonyms.items() if not fold(k))
+    odd = f"CASE trim({raw}) {exact} END" if exact else "NULL"
+    thorough = f"coalesce({odd}, CASE {d.fold(raw)} {whens} END)" if exact else f"CASE {d.fold(raw)} {whens} END"
+    return Reading(
+        value=value,
+        kind="text",
+        message=Message(
+            f"valor fora da lista: {', '.join(column.values[:12])}", f"not one of: {', '.join(column.values[:12])}"
+        ),
+        stages=({value: first_readable(raw, fast, thorough)},),
+    )
+
+
+def code(cell: Cell) -> Reading:
+    """Text without white space around it, in the declared case, that matches the declared pattern."""
+    d, raw, column = cell.dialect, cell.raw, cell.column
+    cased_name, value = cell.mid("cased"), cell.mid("value")
+    trimmed = f"trim({raw})"
+    cased = {"upper": f"upper({trimmed})", "lower": f"lower({trimmed})"}.get(column.case or "", trimmed)
+    matched = d.matches(cased_name, column.pattern) if column.pattern else "TRUE"
+    return Reading(
+        value=value,
+        kind="text",
+        message=Message(
+            f"não segue o padrão {column.pattern}", f"does not follow the pattern {column.pattern}"
+        ),
+        stages=({cased_name: cased}, {value: f"CASE WHEN {matched} THEN {cased_name} END"}),
+    )
