@@ -1,0 +1,1 @@
+"""Gold models: Spark SQL parsed, ordered, guarded, translated, and traced column by column."""

@@ -1,0 +1,99 @@
+"""A translated expression with its Spark type, and the few SQL shapes every translation is made of.
+
+Invariant: a failure that Spark raises is a constant cast that cannot succeed, so the translated SQL stays deterministic.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from afluente.models.spark_types import DATE, STRING, TIMESTAMP, SparkType, text, wider
+
+_LONG_SQL = 160
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,6})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """DuckDB SQL that means what `node` means in Spark, and its Spark type. `constant` is a literal's value."""
+
+    sql: str
+    type: SparkType
+    node: exp.Expr
+    constant: str | int | None = None
+
+    def with_sql(self, sql: str, kind: SparkType) -> Typed:
+        return replace(self, sql=sql, type=kind, constant=None)
+
+
+def cast_sql(sql: str, kind: SparkType) -> str:
+    return f"CAST({sql} AS {kind.duckdb})"
+
+
+def fail(message: str, kind: SparkType) -> str:
+    """An expression of type `kind` that fails with `message` when, and only when, it is evaluated."""
+    failing = f"CAST({text(message)} AS INTEGER)"
+    if kind.is_integral or kind.is_decimal or kind.is_fractional:
+        return cast_sql(failing, kind)
+    if kind == STRING:
+        return f"CAST({failing} AS VARCHAR)"
+    return f"(CASE WHEN {failing} = 0 THEN {cast_sql('NULL', kind)} END)"
+
+
+def let(values: Sequence[str], body: Callable[[Sequence[str]], str]) -> str:
+    """`body` over values it uses more than once: written out when short, bound to names when long."""
+    if all(len(value) <= _LONG_SQL for value in values):
+        return body(values)
+    depth = max(_depth(value) for value in values)
+    bound = f"bound_{depth}"
+    fields = ", ".join(f"'v{index}': {value}" for index, value in enumerate(values))
+    inner = body([f"{bound}.v{index}" for index in range(len(values))])
+    return f"list_transform([{{{fields}}}], lambda {bound}: {inner})[1]"
+
+
+def _depth(sql: str) -> int:
+    return max((int(found) + 1 for found in re.findall(r"lambda bound_(\d+):", sql)), default=0)
+
+
+def is_iso_date(value: object) -> bool:
+    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+        return False
+    try:
+        datetime.date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def is_iso_timestamp(value: object) -> bool:
+    if is_iso_date(value):
+        return True
+    if not isinstance(value, str) or not _ISO_TIMESTAMP.fullmatch(value):
+        return False
+    try:
+        datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def coerce(argument: Typed, wanted: SparkType) -> Typed | None:
+    """The argument as `wanted`, where Spark's ANSI mode converts silently and both engines agree; else None."""
+    have = argument.type
+    if have == wanted:
+        return argument
+    if have.name == "void":
+        return argument.with_sql(cast_sql("NULL", wanted), wanted)
+    if have == STRING and wanted == DATE and is_iso_date(argument.constant):
+        return argument.with_sql(cast_sql(argument.sql, DATE), DATE)
+    if have == STRING and wanted == TIMESTAMP and is_iso_timestamp(argument.constant):
+        return argument.with_sql(cast_sql(argument.sql, TIMESTAMP), TIMESTAMP)
+    if wider(have, wanted) == wanted:
+        return replace(argument, sql=cast_sql(argument.sql, wanted), type=wanted)
+    return None
