@@ -93,6 +93,33 @@ class Runs:
             report = self._carry_out(lock, run, plan)
         return replace(report, recovered=tuple(recovered))
 
+    def record_unchanged(
+        self,
+        plan: Plan,
+        *,
+        asked_tables: tuple[str, ...] = (),
+        engine: str = "",
+        engine_version: str = "",
+    ) -> RunReport | None:
+        """Write down a run whose every step is known to have nothing to do, without starting the workflow.
+
+        None when a run of the pipeline waits to be gone on with: then `execute` is needed.
+        """
+        with self._lock():
+            with self._database.read() as connection:
+                if runs_table.unfinished(connection, pipeline=self._pipeline):
+                    return None
+            run = self._new_run(plan, trigger="manual", engine=engine, engine_version=engine_version)
+            run = replace(run, asked_tables=asked_tables)
+            self._write_begin(run, plan, None)
+            now = self._clock.now()
+            with self._database.write() as connection:
+                for step in plan:
+                    steps_table.mark(connection, run.id, step.name, status="unchanged", at=now)
+                runs_table.end(connection, run.id, status="done", at=now)
+                events.append(connection, at=now, kind="run.done", subject=run.id, run_id=run.id, key=f"{run.id}/end")
+            return self._report(run.id)
+
     def recover(self) -> list[RunReport]:
         """Go on with every run of the pipeline that was begun and not ended, the oldest first."""
         with self._database.read() as connection:
@@ -261,7 +288,7 @@ class Runs:
         )
         try:
             workflow.launch(self._database, project_root=self._project_root, executor_id=executor_id(self._clock))
-            workflow.carry_out(execution, takeovers=run.takeovers)
+            workflow.carry_out(execution, project_root=self._project_root, takeovers=run.takeovers)
         except Interrupted as interrupted:
             if lock.is_lost:
                 raise RunError(

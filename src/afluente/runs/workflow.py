@@ -21,7 +21,8 @@ from afluente.runs.execution import Execution, Prepared
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Plan, Step
 from afluente.runs.retry import MOST_ATTEMPTS
-from afluente.state.database import Database, sqlite_engine
+from afluente.state.database import Database, make_folder, sqlite_engine
+from afluente.state.failures import translated
 from afluente.state.runs_table import RunStatus
 
 APPLICATION_VERSION = "1"
@@ -35,11 +36,10 @@ _launching = threading.Lock()
 def launch(database: Database, *, project_root: Path, executor_id: str) -> None:
     """Start DBOS in this process, on `.afluente/runs.db` or on the PostgreSQL of the state; once a process."""
     global _launched  # noqa: PLW0603 - DBOS is one a process
-    runs_path = project_root / ".afluente" / "runs.db"
+    url = database.engine.url.render_as_string(hide_password=False)
+    place = _place(database, project_root)
     if database.is_sqlite:
-        url = f"sqlite:///{runs_path}"
-    else:
-        url = database.engine.url.render_as_string(hide_password=False)
+        url = f"sqlite:///{place}"
     with _launching:
         if _launched == (url, executor_id):
             return
@@ -59,11 +59,16 @@ def launch(database: Database, *, project_root: Path, executor_id: str) -> None:
             notification_listener_polling_interval_sec=POLL_SECONDS,
         )
         if database.is_sqlite:
-            runs_path.parent.mkdir(parents=True, exist_ok=True)
-            config["system_database_engine"] = sqlite_engine(runs_path, is_begun_by_driver=True)
-        DBOS(config=config)
-        DBOS.listen_queues([_queue(executor_id)])
-        DBOS.launch()
+            make_folder(Path(place).parent)
+            config["system_database_engine"] = sqlite_engine(Path(place), is_begun_by_driver=True)
+        try:
+            with translated(place):
+                DBOS(config=config)
+                DBOS.listen_queues([_queue(executor_id)])
+                DBOS.launch()
+        except BaseException:
+            DBOS.destroy()
+            raise
         _launched = (url, executor_id)
 
 
@@ -76,11 +81,16 @@ def shut_down() -> None:
             _launched = None
 
 
-def carry_out(execution: Execution, *, takeovers: int) -> RunStatus:
+def carry_out(execution: Execution, *, project_root: Path, takeovers: int) -> RunStatus:
     """Start or go on with the execution's workflow in this process, and wait until it ends.
 
-    Raises Interrupted when asked to stop, and what the database raised when nothing could be written down.
+    Raises Interrupted when asked to stop, and StateError when what happened could not be written down.
     """
+    with translated(_place(execution.database, project_root)):
+        return _carry_out(execution, takeovers=takeovers)
+
+
+def _carry_out(execution: Execution, *, takeovers: int) -> RunStatus:
     workflow_id = execution.run_id
     known = DBOS.get_workflow_status(workflow_id)
     if known is not None and known.status in ("SUCCESS", "ERROR"):
@@ -149,6 +159,10 @@ def _attempt(execution: Execution, step: Step, reserved: list[tuple[StepReservat
     if outcome is None:
         raise AssertionError("no attempt was reserved")
     return outcome
+
+
+def _place(database: Database, project_root: Path) -> str:
+    return str(project_root / ".afluente" / "runs.db") if database.is_sqlite else database.place
 
 
 def _queue(executor_id: str) -> str:

@@ -87,20 +87,25 @@ def sqlite_or_postgres(url: str, project_root: Path, *, busy_timeout_seconds: fl
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         path = sqlite_path(parsed, project_root)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StateError(
-                "state.cannot_open",
-                f"the state database's folder {path.parent} cannot be made: {error.strerror}",
-                hint="check the permissions of the project's folder",
-            ) from error
+        make_folder(path.parent)
         return sqlite_engine(path, busy_timeout_seconds=busy_timeout_seconds)
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         connect_args={"connect_timeout": 10, "options": "-c lock_timeout=30000 -c timezone=UTC"},
     )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder a database's file stands in. Raises StateError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            "state.cannot_open",
+            f"the state database's folder {folder} cannot be made: {error.strerror}",
+            hint="check the permissions of the project's folder, and the space left on its disk",
+        ) from error
 
 
 def sqlite_path(url: URL, project_root: Path) -> Path:
