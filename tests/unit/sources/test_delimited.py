@@ -63,7 +63,7 @@ def test_rows_written_by_the_csv_module_come_back_verbatim(
 
 @settings(max_examples=400, deadline=None)
 @given(
-    text=st.text(st.sampled_from('ab";,\n\n'), max_size=60),
+    text=st.text(st.sampled_from('a"",\n'), max_size=60),
     block=st.sampled_from([1, 5, 20, 4096]),
     piece=st.integers(1, 30),
 )

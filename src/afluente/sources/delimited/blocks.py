@@ -41,9 +41,11 @@ Block = RegularBlock | IrregularBlock
 class BlockCutter:
     """Cuts a stream into blocks. `block_bytes` is aimed at; a longer record makes a longer block."""
 
-    def __init__(self, dialect: Dialect, limits: Limits, *, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self, dialect: Dialect, limits: Limits, *, block_bytes: int = BLOCK_BYTES, null_text: str | None = None
+    ) -> None:
         self._quote = dialect.quote.encode()
-        self._reader = RecordReader(dialect, max_record_bytes=limits.max_record_bytes)
+        self._reader = RecordReader(dialect, max_record_bytes=limits.max_record_bytes, null_text=null_text)
         self._max_record_bytes = limits.max_record_bytes
         self._block_bytes = block_bytes
         self._neighbours = np.zeros(256, dtype=np.bool_)

@@ -41,14 +41,14 @@ class BlockRows:
 class FastReader:
     """Reads blocks of one layout. Safe to use from several threads at once."""
 
-    def __init__(self, names: Sequence[str], dialect: Dialect, *, empty_is_null: bool) -> None:
+    def __init__(self, names: Sequence[str], dialect: Dialect, *, null_text: str | None) -> None:
         self._names = list(names)
         self._dialect = dialect
         self._convert = csv.ConvertOptions(
             check_utf8=False,
             column_types={name: pa.string() for name in names},
-            null_values=[""] if empty_is_null else [],
-            strings_can_be_null=empty_is_null,
+            null_values=[] if null_text is None else [null_text],
+            strings_can_be_null=null_text is not None,
             quoted_strings_can_be_null=False,
         )
 
@@ -114,7 +114,7 @@ def _find_line(data: bytes, text: bytes, start: int) -> int:
 
 def columns_of_records(records: Sequence[Record], width: int, *, lines: int) -> BlockRows:
     """The same shape from records cut one by one."""
-    rows: list[list[str]] = []
+    rows: list[list[str | None]] = []
     numbers: list[int] = []
     bad: list[BadLine] = []
     for number, record in enumerate(records):

@@ -35,8 +35,8 @@ _MAX_REJECT_CHARACTERS = 64 * 1024
 class Format:
     """What is known of a delimited text beforehand. An empty delimiter is found by looking.
 
-    `columns` name the columns; with `has_header` too they stand in the place of the text's own names. `empty_is_null` is
-    PostgreSQL's reading: an empty cell without quotes is null.
+    `columns` name the columns; with `has_header` too they stand in the place of the text's own names. `null_text`
+    is null where it stands without quotes; without it nothing is null.
     """
 
     delimiter: str = ""
@@ -45,7 +45,8 @@ class Format:
     columns: tuple[str, ...] = ()
     skip_lines: int = 0
     skip_last_lines: int = 0
-    empty_is_null: bool = False
+    null_text: str | None = None
+    drops_repeated_headers: bool = True
     limits: Limits = field(default_factory=Limits)
     block_bytes: int = BLOCK_BYTES
 
@@ -57,7 +58,6 @@ class DelimitedText:
         self._format = text_format
         self._unit = unit
         self._header: tuple[str, ...] | None = None
-        self._header_raw = b""
         self._line = 1
         self.next_row = 1
         head, self._pieces = self._skip_lines(pieces)
@@ -111,7 +111,7 @@ class DelimitedText:
                 hint="check delimiter, quote and skip_rows",
             )
         if self._format.has_header and split.records:
-            self._header, self._header_raw = tuple(cells), split.records[0].raw
+            self._header = tuple(cell or "" for cell in cells)
             self._line += head.count(b"\n", 0, split.consumed)
             head = head[split.consumed :]
             if given and len(given) != len(cells):
@@ -124,7 +124,7 @@ class DelimitedText:
         if given:
             names = given
         elif self._format.has_header:
-            names = tuple(cells)
+            names = tuple(cell or "" for cell in cells)
         else:
             names = tuple(f"column_{index}" for index in range(1, len(cells) + 1))
         return name_columns(names, unit=self._unit, max_columns=limits.max_columns)
@@ -145,8 +145,10 @@ class DelimitedText:
                 yield batch
 
     def _block_rows(self) -> Iterator[BlockRows]:
-        cutter = BlockCutter(self._dialect, self._format.limits, block_bytes=self._format.block_bytes)
-        fast = FastReader(self.names, self._dialect, empty_is_null=self._format.empty_is_null)
+        cutter = BlockCutter(
+            self._dialect, self._format.limits, block_bytes=self._format.block_bytes, null_text=self._format.null_text
+        )
+        fast = FastReader(self.names, self._dialect, null_text=self._format.null_text)
         pieces = without_last_lines(self._pieces, self._format.skip_last_lines)
         waiting: deque[Future[BlockRows]] = deque()
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="delimited") as pool:
@@ -172,7 +174,7 @@ class DelimitedText:
         return Batch(batch, tuple(self._reject(bad, row=row, line=line) for bad in rows.bad))
 
     def _repeated_headers(self, columns: list[pa.Array]) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-        if self._header is None or not len(columns[0]):
+        if self._header is None or not self._format.drops_repeated_headers or not len(columns[0]):
             return None
         first = pc.equal(columns[0], self._header[0])
         if not pc.any(first).as_py():

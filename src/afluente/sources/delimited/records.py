@@ -20,7 +20,7 @@ Fault = Literal["quote_misplaced", "quote_open", "record_too_long"]
 class Record:
     """One record as cells and as it stands, or with `fault` one line that cannot be one. `line` counts from 0 within the block."""
 
-    cells: list[str] | None
+    cells: list[str | None] | None
     line: int
     raw: bytes
     fault: Fault | None = None
@@ -37,15 +37,16 @@ class Split:
 class RecordReader:
     """Cuts a block of UTF-8 bytes into records."""
 
-    def __init__(self, dialect: Dialect, *, max_record_bytes: int) -> None:
+    def __init__(self, dialect: Dialect, *, max_record_bytes: int, null_text: str | None = None) -> None:
         delimiter = re.escape(dialect.delimiter.encode())
         self._quote = dialect.quote.encode()
         self._max_record_bytes = max_record_bytes
+        self._null = None if null_text is None else null_text.encode()
         self._plain = re.compile(rb"([^" + delimiter + rb"\r\n]*)(" + delimiter + rb"|\r\n|\r|\n|\Z)")
         self._delimiter = dialect.delimiter.encode()
         if self._quote:
             q = re.escape(self._quote)
-            self._quoted = re.compile(q + rb"([^" + q + rb"]*(?:" + q + q + rb"[^" + q + rb"]*)*)" + q)
+            self._quoted = re.compile(q + rb"([^" + q + rb"]*+(?:" + q + q + rb"[^" + q + rb"]*+)*+)" + q)
             self._after = re.compile(delimiter + rb"|\r\n|\r|\n|\Z")
         self._line = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
@@ -81,9 +82,9 @@ class RecordReader:
         found = self._line.match(block, position)
         return found.end() if found else len(block)
 
-    def _record(self, block: bytes, start: int, *, at_end: bool) -> tuple[int, list[str] | None, Fault | None]:
+    def _record(self, block: bytes, start: int, *, at_end: bool) -> tuple[int, list[str | None] | None, Fault | None]:
         """Where the record ends, or -1 when the block does not hold it whole, and its cells."""
-        cells: list[str] = []
+        cells: list[str | None] = []
         position, size = start, len(block)
         while True:
             if self._quote and block.startswith(self._quote, position):
@@ -95,15 +96,16 @@ class RecordReader:
                 after = self._after.match(block, quoted.end())
                 if after is None:
                     return quoted.end(), cells, "quote_misplaced"
-                cell = quoted.group(1).replace(self._quote + self._quote, self._quote)
+                cell: bytes | None = quoted.group(1).replace(self._quote + self._quote, self._quote)
                 separator, position = after.group(), after.end()
             else:
                 plain = self._plain.match(block, position)
                 if plain is None:
                     raise AssertionError("an unquoted cell always matches")
-                cell, separator, position = plain.group(1), plain.group(2), plain.end()
+                cell = None if plain.group(1) == self._null else plain.group(1)
+                separator, position = plain.group(2), plain.end()
             if position == size and not at_end and separator in (b"", b"\r"):
                 return -1, cells, None
-            cells.append(cell.decode())
+            cells.append(None if cell is None else cell.decode())
             if separator != self._delimiter:
                 return position, cells, None

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from afluente.core.errors import SourceError
 from afluente.sources.delimited.layout import name_columns
-from afluente.sources.files.unpack import cut_error, damaged_error, seekable
+from afluente.sources.unpack import cut_error, damaged_error, seekable
 from afluente.sources.source import BATCH_ROWS, SOURCE_ROW, Batch, Parsed
 
 _MAGIC = b"PAR1"

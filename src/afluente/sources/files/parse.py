@@ -19,7 +19,7 @@ from afluente.sources.files.config import Config, FileFormat
 from afluente.sources.files.encoding import to_utf8
 from afluente.sources.files.jsonl import parse_jsonl
 from afluente.sources.files.parquet import parse_parquet
-from afluente.sources.files.unpack import Bounds, ZipMembers, packing_of, unpack, unpacked_name
+from afluente.sources.unpack import Bounds, ZipMembers, packing_of, unpack, unpacked_name
 from afluente.sources.source import SOURCE_ROW, Batch, Landed, Landing, Parsed
 
 _FORMAT_OF_EXTENSION: dict[str, FileFormat] = {
