@@ -1,1 +1,1 @@
-"""The engines: DuckDB embedded and Spark through Spark Connect, behind one small seam. Engines write Parquet, never commit."""
+"""The engines: DuckDB embedded and Spark through Spark Connect, behind one seam. They write Parquet, never commit."""

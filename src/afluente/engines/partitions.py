@@ -1,6 +1,6 @@
 """Partition values of Delta tables as text: which types may partition a table, and how folder names spell values.
 
-Invariant: a null is None and never an empty string; an empty string is refused, because Delta cannot tell the two apart.
+Invariant: a null is None and never an empty string; an empty string is refused, because Delta cannot tell them apart.
 """
 
 from __future__ import annotations

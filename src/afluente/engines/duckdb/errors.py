@@ -28,7 +28,9 @@ _STRUCTURAL = (
 _FULL = re.compile(r"no space left on device|max_temp_directory_size|disk quota exceeded|file too large", re.IGNORECASE)
 _MISSING = re.compile(r"no files found that match|no such file or directory|cannot open file", re.IGNORECASE)
 _READ_ONLY = re.compile(r"permission denied|read-only file system", re.IGNORECASE)
-_TARGET = re.compile(r" (?:to|destination type|in \w+ of|with type) ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?![\w'\"])")
+_TARGET = re.compile(
+    r" (?:to|destination type|in \w+ of|with type) ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?![\w'\"])"
+)
 _PAST = "\n\nLINE"
 
 

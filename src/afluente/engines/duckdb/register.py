@@ -52,7 +52,9 @@ def file_view(
             continue
         is_naive = field.name in naive
         stored = "TIMESTAMP" if is_naive else kind
-        read.append(f"{text(field.name)}: {{'name': {text(field.name)}, 'type': {text(stored)}, 'default_value': NULL}}")
+        read.append(
+            f"{text(field.name)}: {{'name': {text(field.name)}, 'type': {text(stored)}, 'default_value': NULL}}"
+        )
         shown.append(f"timezone('UTC', {name}) AS {name}" if is_naive else name)
     if file_column:
         shown.append(f"({text_list(list(files))})[CAST(file_index AS BIGINT) + 1] AS {quote(file_column)}")

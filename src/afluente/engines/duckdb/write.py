@@ -82,9 +82,7 @@ def _cast(field: pa.Field, *, is_partition: bool) -> str:
     return f"{cast} AS {name}"
 
 
-def _data_file(
-    row: tuple[object, ...], root: str, schema: pa.Schema, partition_by: Sequence[str]
-) -> DataFile:
+def _data_file(row: tuple[object, ...], root: str, schema: pa.Schema, partition_by: Sequence[str]) -> DataFile:
     path, rows, size_bytes, _, measured, keys, *_ = row
     assert isinstance(path, str)
     assert isinstance(rows, int)
