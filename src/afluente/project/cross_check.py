@@ -54,6 +54,7 @@ class _CrossCheck:
         self._readable = self._made | kept
 
     def run(self) -> list[Problem]:
+        self._check_sources()
         self._check_schedules()
         seen: dict[TableName, Contract] = {}
         for contract in self._contracts:
@@ -82,6 +83,14 @@ class _CrossCheck:
         if name not in names:
             hint = did_you_mean(name, names)
             self._add(place, "project.unknown_column", f"{what} column {name!r}, which does not exist", hint)
+
+    def _check_sources(self) -> None:
+        if self._known.check_source is None:
+            return
+        connectors = None if self._known.connectors is None else tuple(self._known.connectors)
+        for source in self._settings.sources:
+            if source.connector and (connectors is None or source.connector in connectors):
+                self._problems += self._known.check_source(source)
 
     def _check_schedules(self) -> None:
         for schedule in self._settings.schedules:

@@ -172,5 +172,5 @@ class _Reading:
 
 
 def _keep(cache: YamlCache, digest: str, node: Node, mistakes: Mistakes) -> None:
-    if all(problem.is_warning for problem in mistakes.problems):
+    if digest not in cache and all(problem.is_warning for problem in mistakes.problems):
         cache.put(digest, node)

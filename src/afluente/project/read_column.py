@@ -6,7 +6,6 @@ Invariant: every name and value is checked here but those that need the rest of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Literal
 
 from afluente.core.nearest import did_you_mean
@@ -197,7 +196,7 @@ def _on_missing(custom: Fields, logical_type: LogicalType, *, is_required: bool)
     node = custom.get("onMissing")
     if node is None:
         return ("quarantine" if is_required else "keep"), None
-    if not isinstance(node.value, Mapping):
+    if not isinstance(node.value, dict):
         choice = custom.choice("onMissing", ON_MISSING, "keep")
         if choice == "default":
             custom.mistakes.add(
@@ -210,7 +209,7 @@ def _on_missing(custom: Fields, logical_type: LogicalType, *, is_required: bool)
     if default is None:
         return "keep", None
     value = default.value
-    if isinstance(value, tuple | Mapping) or value is None or not _fits(value, logical_type):
+    if isinstance(value, tuple | dict) or value is None or not _fits(value, logical_type):
         custom.mistakes.add(
             "contract.wrong_default", f"the default of {custom.what} is not of type {logical_type}", default
         )
@@ -318,7 +317,7 @@ def _bounds(options: Fields) -> Bounds:
 
 def _bound(options: Fields, key: str) -> Scalar | None:
     node = options.get(key)
-    if node is None or isinstance(node.value, tuple | Mapping):
+    if node is None or isinstance(node.value, tuple | dict):
         return None
     return node.value
 
@@ -339,12 +338,12 @@ def _extra(custom: Fields) -> dict[str, Scalar]:
     node = custom.get("options")
     if node is None:
         return {}
-    if not isinstance(node.value, Mapping):
+    if not isinstance(node.value, dict):
         custom.wrong("options", node, "a mapping")
         return {}
     read: dict[str, Scalar] = {}
     for key, item in node.mapping.items():
-        if isinstance(item.value, tuple | Mapping) or item.value is None:
+        if isinstance(item.value, tuple | dict) or item.value is None:
             custom.wrong("options", item, "a mapping of plain values")
         else:
             read[key] = item.value

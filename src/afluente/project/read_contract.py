@@ -7,7 +7,6 @@ execute is a mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Literal
 
 from afluente.core.nearest import did_you_mean
@@ -145,7 +144,7 @@ def _deduplicate(custom: Fields) -> Deduplicate | None:
     node = custom.get("deduplicate")
     if node is None:
         return None
-    if not isinstance(node.value, Mapping):
+    if not isinstance(node.value, dict):
         if node.value != "exact":
             hint = "{keys: [...], keep: latest, by: ...}, or exact"
             custom.wrong("deduplicate", node, "a mapping", hint=hint)

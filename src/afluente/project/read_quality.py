@@ -66,7 +66,7 @@ def read_quality(owner: Node, rules: Rules, mistakes: Mistakes, known: Known, *,
         where = f"column {column!r}" if column else "the table"
         fields = Fields(node, mistakes, f"a quality rule of {where}")
         kind = fields.choice("type", KINDS, "library")
-        if kind == "text" or not isinstance(node.value, Mapping):
+        if kind == "text" or not isinstance(node.value, dict):
             continue
         if kind == "custom":
             _custom(fields, rules, known, column)
@@ -200,7 +200,7 @@ def _threshold(fields: Fields, operator: Operator, *, is_counted: bool) -> Thres
         return numbers[0], numbers[1]
     value = node.value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(value, tuple | Mapping) or value is None or (is_counted and not is_number):
+    if isinstance(value, tuple | dict) or value is None or (is_counted and not is_number):
         fields.mistakes.add("quality.threshold", f"{operator} of {fields.what} is not a number", node)
         return None
     return value
@@ -220,7 +220,7 @@ def _custom(fields: Fields, rules: Rules, known: Known, column: str | None) -> N
         )
         return
     node = fields.get("implementation")
-    if node is None or not isinstance(node.value, Mapping):
+    if node is None or not isinstance(node.value, dict):
         mistakes.add(
             "quality.implementation",
             f"{fields.what} has no implementation with a 'rule'",

@@ -283,7 +283,7 @@ class _Options:
         value = node.value
         if isinstance(value, tuple):
             return tuple(self._value(key, item) for item in value)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return {name: self._value(name, item) for name, item in value.items()}
         if isinstance(value, str) and node.raw.startswith(PREFIX):
             return self.reference(node)

@@ -22,7 +22,7 @@ def substitute(node: Node, environment: Mapping[str, str], mistakes: Mistakes) -
     value = node.value
     if isinstance(value, tuple):
         return replace(node, value=tuple(substitute(item, environment, mistakes) for item in value))
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return replace(node, value={key: substitute(item, environment, mistakes) for key, item in value.items()})
     if not isinstance(value, str) or "${" not in value:
         return node

@@ -48,6 +48,9 @@ class YamlCache:
         self._new[digest] = entry
         return node
 
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._new
+
     def put(self, digest: str, node: Node) -> None:
         """Keep the tree of a text without mistakes."""
         self._new[digest] = encode(node)

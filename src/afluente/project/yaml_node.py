@@ -5,7 +5,6 @@ Invariant: `decode(encode(node)) == node`, and the encoded form holds JSON types
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 Plain = str | int | float | bool | None
@@ -19,7 +18,7 @@ class Node:
     Lines and columns count from 1. A mapping's keys are the keys' texts as written.
     """
 
-    value: Plain | tuple[Node, ...] | Mapping[str, Node]
+    value: Plain | tuple[Node, ...] | dict[str, Node]
     line: int
     column: int
     raw: str = ""
@@ -27,9 +26,9 @@ class Node:
     key_column: int = 0
 
     @property
-    def mapping(self) -> Mapping[str, Node]:
+    def mapping(self) -> dict[str, Node]:
         """The entries of a mapping; empty for anything else."""
-        return self.value if isinstance(self.value, Mapping) else {}
+        return self.value if isinstance(self.value, dict) else {}
 
     @property
     def items(self) -> tuple[Node, ...]:
@@ -38,7 +37,7 @@ class Node:
 
     @property
     def is_scalar(self) -> bool:
-        return not isinstance(self.value, tuple | Mapping)
+        return not isinstance(self.value, tuple | dict)
 
     @property
     def kind(self) -> str:
@@ -67,7 +66,7 @@ def to_json(node: Node) -> Json:
     value = node.value
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     return value
 
@@ -78,7 +77,7 @@ def encode(node: Node) -> list[Json]:
     value = node.value
     if isinstance(value, tuple):
         return [*head, [encode(item) for item in value]]
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [*head, {key: encode(item) for key, item in value.items()}]
     return [*head, value] if value == node.raw else [*head, value, node.raw]
 
