@@ -46,9 +46,7 @@ class Toy:
     def prepare(self, step: Step, *, run_id: str, attempt: int) -> Mapping[str, Json] | None:
         return {"token": f"{run_id}/{step.name}/{attempt}/{time.time_ns()}"}
 
-    def run(
-        self, step: Step, *, run_id: str, attempt: int, durable_input: Mapping[str, Json] | None
-    ) -> StepOutcome:
+    def run(self, step: Step, *, run_id: str, attempt: int, durable_input: Mapping[str, Json] | None) -> StepOutcome:
         assert durable_input is not None
         token = str(durable_input["token"])
         self._append("begun.txt", f"{run_id} {step.name} {attempt} {token}")

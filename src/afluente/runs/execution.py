@@ -26,6 +26,7 @@ from afluente.state.runs_table import RunStatus
 from afluente.state.steps_table import StepRow
 
 OnStep = Callable[[StepRow], None]
+_BEGUN = ("running", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,26 @@ class Execution:
     chance: random.Random = field(default_factory=random.Random)
 
     def prepare(self, step: Step, attempt: int) -> str:
-        """Wait out the backoff, then ask the runner for the attempt's durable input. Returns Prepared's JSON."""
+        """Wait out the backoff, then ask the runner for the attempt's durable input. Returns Prepared's JSON.
+
+        An attempt that began before the workflow's own history was lost starts from what it started from then.
+        """
         if attempt > 1:
             wait_seconds = self.retry.wait_seconds(attempt - 1, chance=self.chance)
             if self.stop.asked.wait(wait_seconds):
                 raise Interrupted
-        if self._finished(step) is not None:
+        with self.database.read() as connection:
+            row = steps_table.find(connection, self.run_id, step.name)
+        if row is not None and row.status in steps_table.FINISHED:
             return Prepared(None, None).to_json()
+        if row is not None and row.prepared is not None and row.attempt == attempt and row.status in _BEGUN:
+            return row.prepared
         try:
             prepared = self.runner.prepare(step, run_id=self.run_id, attempt=attempt)
             text = Prepared(prepared, None).to_json()
         except Exception as error:  # noqa: BLE001 - the boundary of a step: it is reported as its outcome
             outcome = StepOutcome.of_error(error)
-            self._begin(step, attempt)
+            self._begin(step, attempt, None)
             self._end(step, attempt, outcome, Cost(seconds=0.0, cpu_seconds=0.0, peak_memory_bytes=None))
             return Prepared(None, outcome).to_json()
         return text
@@ -86,7 +94,7 @@ class Execution:
         known = self._finished(step)
         if known is not None:
             return known
-        self._begin(step, attempt)
+        self._begin(step, attempt, prepared)
         durable_input = Prepared.from_json(prepared).durable_input
         meter = Meter()
         with meter:
@@ -167,11 +175,17 @@ class Execution:
             row = steps_table.find(connection, self.run_id, step.name)
         return row.outcome if row is not None and row.status in steps_table.FINISHED else None
 
-    def _begin(self, step: Step, attempt: int) -> None:
+    def _begin(self, step: Step, attempt: int, prepared: str | None) -> None:
         now = self.clock.now()
         with self.database.write() as connection:
             steps_table.begin_attempt(
-                connection, self.run_id, step.name, attempt=attempt, executor_id=self.executor_id, at=now
+                connection,
+                self.run_id,
+                step.name,
+                attempt=attempt,
+                executor_id=self.executor_id,
+                at=now,
+                prepared=prepared,
             )
             row = steps_table.find(connection, self.run_id, step.name)
         self.log.write("step began", step=step.name, attempt=attempt)

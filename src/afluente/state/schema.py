@@ -107,6 +107,7 @@ STEPS = sa.Table(
     sa.Column("error_code", sa.Text(), nullable=True),
     sa.Column("error_message", sa.Text(), nullable=True),
     sa.Column("error_hint", sa.Text(), nullable=True),
+    sa.Column("prepared", sa.Text(), nullable=True),
     sa.Column("outcome", sa.Text(), nullable=True),
 )
 

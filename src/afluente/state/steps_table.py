@@ -20,7 +20,10 @@ FINISHED: tuple[StepStatus, ...] = ("done", "unchanged")
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step of a run. None is not known. `outcome` is the runner's own JSON text."""
+    """One step of a run. None is not known.
+
+    `prepared` is the JSON text its last attempt started from, `outcome` the one it ended with.
+    """
 
     run_id: str
     name: str
@@ -41,6 +44,7 @@ class StepRow:
     error_code: str | None = None
     error_message: str | None = None
     error_hint: str | None = None
+    prepared: str | None = None
     outcome: str | None = None
 
     @property
@@ -81,7 +85,14 @@ def find(connection: sa.Connection, run_id: str, name: str) -> StepRow | None:
 
 
 def begin_attempt(
-    connection: sa.Connection, run_id: str, name: str, *, attempt: int, executor_id: str, at: datetime
+    connection: sa.Connection,
+    run_id: str,
+    name: str,
+    *,
+    attempt: int,
+    executor_id: str,
+    at: datetime,
+    prepared: str | None = None,
 ) -> None:
     """Write down that an attempt begins; the same attempt again by the same process starts it afresh."""
     connection.execute(
@@ -92,6 +103,7 @@ def begin_attempt(
             attempt=attempt,
             started_at=at,
             ended_at=None,
+            prepared=prepared,
             error_code=None,
             error_message=None,
             error_hint=None,
@@ -110,9 +122,9 @@ def begin_attempt(
 
 
 def end_attempt(connection: sa.Connection, step: StepRow, *, executor_id: str) -> None:
-    """Write down how the attempt `step.attempt` ended, with everything `step` says except when it began."""
+    """Write down how the attempt `step.attempt` ended, with everything `step` says but how it began."""
     values = asdict(step)
-    for key in ("run_id", "name", "position", "kind", "started_at"):
+    for key in ("run_id", "name", "position", "kind", "started_at", "prepared"):
         del values[key]
     connection.execute(
         sa.update(STEPS)

