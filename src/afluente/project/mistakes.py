@@ -15,6 +15,7 @@ class Mistakes:
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self._told: set[Problem] = set()
         self._schema_places: set[Place] = set()
 
     def place(self, at: Node | None = None, *, is_key: bool = False) -> Place:
@@ -40,7 +41,8 @@ class Mistakes:
         if place in self._schema_places:
             return
         problem = Problem(place, code, message, hint, is_warning)
-        if problem not in self.problems:
+        if problem not in self._told:
+            self._told.add(problem)
             self.problems.append(problem)
 
     def add_schema(self, problems: list[Problem]) -> None:

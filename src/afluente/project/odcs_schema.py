@@ -80,9 +80,20 @@ def _schema() -> dict[str, Any]:
 
 @functools.cache
 def _validator() -> Any:
-    from jsonschema import Draft201909Validator
+    from jsonschema import Draft201909Validator, ValidationError
+    from jsonschema.validators import extend  # type: ignore[import-untyped, unused-ignore]
 
-    return Draft201909Validator(_schema())
+    names_of: dict[int, tuple[object, set[str]]] = {}
+
+    def unevaluated(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        """Keys no branch of the schema knows. jsonschema's own goes through every branch again for each object."""
+        if wanted is False and isinstance(instance, dict):
+            if id(schema) not in names_of:
+                names_of[id(schema)] = (schema, _names(schema))
+            if not names_of[id(schema)][1] >= instance.keys():
+                yield ValidationError("unknown keys")
+
+    return extend(Draft201909Validator, {"unevaluatedProperties": unevaluated})(_schema())
 
 
 def _leaves(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:

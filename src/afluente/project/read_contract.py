@@ -111,13 +111,14 @@ def _columns(
     rules = Rules()
     references: list[Reference] = []
     seen: dict[str, str] = {}
+    last_key = last_partition = 0
     for node in listed.items if listed is not None else ():
         column = read_column(
             node,
             mistakes,
             known=known,
-            position=max((one.primary_key_position for one in columns), default=0),
-            partition=max((one.partition_position for one in columns), default=0),
+            position=last_key,
+            partition=last_partition,
             missing_tokens=tokens,
         )
         if column is None:
@@ -133,6 +134,8 @@ def _columns(
             continue
         seen[column.name.casefold()] = column.name
         columns.append(column)
+        last_key = max(last_key, column.primary_key_position)
+        last_partition = max(last_partition, column.partition_position)
         references += read_relationships(node, table, mistakes, column=column.name)
         read_quality(node, rules, mistakes, known, column=column.name)
     if listed is not None and not listed.items:

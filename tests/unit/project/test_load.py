@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -233,9 +234,49 @@ JUNK = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "name timezone lake state engine sources schedules spark duckdb connector into cron run path url schema id version "
-                "properties quality customProperties property value type metric rule arguments implementation relationships to from "
-                "logicalType logicalTypeOptions format physicalName columns incremental deduplicate mustBe mustBeBetween enum".split()
+                [
+                    "name",
+                    "timezone",
+                    "lake",
+                    "state",
+                    "engine",
+                    "sources",
+                    "schedules",
+                    "spark",
+                    "duckdb",
+                    "connector",
+                    "into",
+                    "cron",
+                    "run",
+                    "path",
+                    "url",
+                    "schema",
+                    "id",
+                    "version",
+                    "properties",
+                    "quality",
+                    "customProperties",
+                    "property",
+                    "value",
+                    "type",
+                    "metric",
+                    "rule",
+                    "arguments",
+                    "implementation",
+                    "relationships",
+                    "to",
+                    "from",
+                    "logicalType",
+                    "logicalTypeOptions",
+                    "format",
+                    "physicalName",
+                    "columns",
+                    "incremental",
+                    "deduplicate",
+                    "mustBe",
+                    "mustBeBetween",
+                    "enum",
+                ]
             ),
             inner,
             max_size=5,
@@ -277,4 +318,4 @@ def _has_nan(value: object) -> bool:
         return any(_has_nan(item) for item in value.values())
     if isinstance(value, list):
         return any(_has_nan(item) for item in value)
-    return isinstance(value, float) and (value != value or value in (float("inf"), float("-inf")))
+    return isinstance(value, float) and not math.isfinite(value)

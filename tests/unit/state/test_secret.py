@@ -29,7 +29,6 @@ def test_a_secret_is_shown_as_stars_everywhere() -> None:
         f"{secret}",
         f"{secret!r:>5}",
         f"{secret:>40}",
-        "%s" % secret,
         repr([secret]),
         repr({"a": secret}),
     ]
