@@ -60,8 +60,24 @@ def changes(store: Store, snapshot: Snapshot, from_version: int) -> Changes:
     compacted = [address for path, address in zip(added, files, strict=True) if path not in live]
     if any(store.size(address) is None for address in compacted):
         return _unknown(snapshot, from_version, has_new_schema=has_new_schema)
-    return Changes(snapshot.table, from_version, snapshot.version, files, sum(added.values()), True, has_new_schema)
+    return Changes(
+        table=snapshot.table,
+        from_version=from_version,
+        to_version=snapshot.version,
+        files=files,
+        rows=sum(added.values()),
+        is_append_only=True,
+        has_new_schema=has_new_schema,
+    )
 
 
 def _unknown(snapshot: Snapshot, from_version: int, *, has_new_schema: bool = True) -> Changes:
-    return Changes(snapshot.table, from_version, snapshot.version, (), 0, False, has_new_schema)
+    return Changes(
+        table=snapshot.table,
+        from_version=from_version,
+        to_version=snapshot.version,
+        files=(),
+        rows=0,
+        is_append_only=False,
+        has_new_schema=has_new_schema,
+    )

@@ -6,9 +6,9 @@ Invariant: only this file knows how the storage options of deltalake (object_sto
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
@@ -19,11 +19,11 @@ from afluente.lake.location import Location
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file found by listing. `path` is relative to the folder that was listed."""
+    """A file found by listing. `path` is relative to the folder that was listed; the time may be unknown."""
 
     path: str
     size_bytes: int
-    modified_at: datetime
+    modified_at: datetime | None
 
 
 class Store:
@@ -92,23 +92,29 @@ class Store:
 
     def files(self, address: str) -> list[StoredFile]:
         """All files below an address, at any depth, sorted by path."""
+        key = self.location.key(address)
+        found = self._local_files(key) if self.location.is_local else self._remote_files(key)
+        return sorted(found, key=lambda file: file.path)
+
+    def _local_files(self, key: str) -> Iterator[StoredFile]:
         import pyarrow.fs as pafs
 
-        key = self.location.key(address)
-        found = self.arrow.get_file_info(pafs.FileSelector(key, allow_not_found=True, recursive=True))
-        return sorted(
-            (
-                StoredFile(info.path[len(key) :].lstrip("/"), int(info.size), info.mtime)
-                for info in found
-                if info.type == pafs.FileType.File
-            ),
-            key=lambda file: file.path,
-        )
+        for info in self.arrow.get_file_info(pafs.FileSelector(key, allow_not_found=True, recursive=True)):
+            if info.type == pafs.FileType.File:
+                yield StoredFile(info.path[len(key) + 1 :], int(info.size), info.mtime)
+
+    def _remote_files(self, key: str) -> Iterator[StoredFile]:
+        for path, details in self.fsspec.find(key, detail=True).items():
+            yield StoredFile(path[len(key) + 1 :], int(details["size"]), _modified_at(details))
 
     def delete(self, address: str) -> None:
         """Delete one file; a missing one is ignored."""
+        key = self.location.key(address)
         try:
-            self.arrow.delete_file(self.location.key(address))
+            if self.location.is_local:
+                os.unlink(key)
+            else:
+                self.fsspec.rm_file(key)
         except FileNotFoundError:
             return
 
@@ -130,6 +136,15 @@ def _fsync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _modified_at(details: Mapping[str, object]) -> datetime | None:
+    for name in ("LastModified", "last_modified", "updated", "mtime"):
+        found = details.get(name)
+        moment = datetime.fromisoformat(found) if isinstance(found, str) else found
+        if isinstance(moment, datetime):
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
 
 
 def _fsspec(scheme: str, options: Mapping[str, str]) -> Any:

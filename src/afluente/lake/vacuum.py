@@ -55,7 +55,8 @@ def vacuum(
     for file in found:
         if file.path.split("/", 1)[0] == "_delta_log" or file.path in kept:
             continue
-        if file.path in removed or (is_full and file.modified_at < orphaned_before):
+        is_old = file.modified_at is not None and file.modified_at < orphaned_before
+        if file.path in removed or (is_full and is_old):
             doomed.append(file)
     if not is_dry_run:
         with translated(f"deleting files of table {snapshot.table}"):

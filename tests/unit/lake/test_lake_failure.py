@@ -131,5 +131,7 @@ def test_addresses_and_keys() -> None:
 
 
 def test_importing_the_lake_loads_neither_delta_nor_duckdb() -> None:
-    program = "import sys, afluente.lake; print([m for m in ('deltalake', 'duckdb', 'fsspec', 's3fs') if m in sys.modules])"
+    program = (
+        "import sys, afluente.lake; print([m for m in ('deltalake', 'duckdb', 'fsspec', 's3fs') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

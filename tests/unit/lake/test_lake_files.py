@@ -55,9 +55,7 @@ EMPTY = {**dict.fromkeys(TYPES.names), "k": 2}
 
 def batches(rows: int, per_batch: int = 100_000) -> list[pa.RecordBatch]:
     numbers = range(0, rows, per_batch)
-    return [
-        pa.RecordBatch.from_pydict({"id": list(range(start, min(start + per_batch, rows)))}) for start in numbers
-    ]
+    return [pa.RecordBatch.from_pydict({"id": list(range(start, min(start + per_batch, rows)))}) for start in numbers]
 
 
 def test_files_end_at_a_million_rows_and_groups_at_122880(lake: Lake) -> None:

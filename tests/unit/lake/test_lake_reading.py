@@ -112,9 +112,7 @@ def test_a_log_that_was_cut_is_an_error_with_a_hint(lake: Lake, hand: Hand) -> N
 def foreign(lake: Lake, configuration: dict[str, str]) -> None:
     from deltalake import DeltaTable, Schema
 
-    DeltaTable.create(
-        lake.address(TABLE), Schema.from_arrow(SCHEMA), configuration=configuration, storage_options={}
-    )
+    DeltaTable.create(lake.address(TABLE), Schema.from_arrow(SCHEMA), configuration=configuration, storage_options={})
 
 
 @pytest.mark.parametrize(
@@ -125,9 +123,7 @@ def foreign(lake: Lake, configuration: dict[str, str]) -> None:
         {"delta.enableDeletionVectors": "true"},
     ],
 )
-def test_a_table_of_others_is_scanned_and_never_written(
-    lake: Lake, hand: Hand, configuration: dict[str, str]
-) -> None:
+def test_a_table_of_others_is_scanned_and_never_written(lake: Lake, hand: Hand, configuration: dict[str, str]) -> None:
     foreign(lake, configuration)
     snapshot = lake.snapshot(TABLE)
     assert snapshot.is_foreign
