@@ -39,7 +39,7 @@ class Cleaning:
         bronze = [self._bronze(file) for file in files]
         schema = pyarrow.parquet.read_schema(bronze[0].path)
         compiled = compile_contract(
-            contract, schema, DuckDbDialect(), timezone=project.timezone, translate=lambda text, _: text
+            contract, schema, DuckDbDialect(), timezone=project.timezone, translate=lambda text, *_: text
         )
         roots = {layer: self.folder / layer / table for layer in ("silver", "quarantine", "repairs")}
         folders = Folders(str(roots["silver"]), str(roots["quarantine"]), str(roots["repairs"]))

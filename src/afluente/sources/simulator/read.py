@@ -81,8 +81,8 @@ class SimulatedSource:
     def parse(self, landed: Landed) -> Parsed:
         from afluente.sources.delimited.reading import DelimitedText, Format
         from afluente.sources.files.encoding import to_utf8
-        from afluente.sources.files.unpack import Bounds, packing_of, unpack
         from afluente.sources.simulator.emit import STYLES
+        from afluente.sources.unpack import Bounds, packing_of, unpack
 
         style = STYLES[self._config.table]
         stream = self._context.landing.open(landed.file)
