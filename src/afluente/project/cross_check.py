@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from afluente.core.errors import ModelError, Place, Problem
+from afluente.core.errors import Place, Problem
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
 from afluente.project.contract import Contract
 from afluente.project.known import Known
 from afluente.project.model import Model
 from afluente.project.read_settings import Settings
+
+UNKNOWN_TABLE_OF_MODEL = "model.unknown_table"
 
 
 def cross_check(
@@ -60,8 +62,7 @@ class _CrossCheck:
         for contract in self._contracts:
             self._check_contract(contract, seen.setdefault(contract.table, contract))
         self._check_cycles()
-        for model in self._models:
-            self._check_model(model)
+        self._check_models()
         return self._problems
 
     def _add(self, place: Place, code: str, message: str, hint: str = "") -> None:
@@ -150,20 +151,14 @@ class _CrossCheck:
             names = " <- ".join(str(one) for one in [*cycle, table])
             self._add(self._silver[table].place, "project.cycle", f"tables are conformed from each other: {names}")
 
-    def _check_model(self, model: Model) -> None:
-        if model.incremental is not None:
-            self._table(
-                model.incremental.source,
-                model.incremental.place or model.place,
-                f"model {model.table} is fed by",
-                self._readable,
-            )
-        if self._known.tables_read is None or not model.sql:
+    def _check_models(self) -> None:
+        for model in self._models:
+            if model.incremental is not None:
+                place = model.incremental.place or model.place
+                self._table(model.incremental.source, place, f"model {model.table} is fed by", self._readable)
+        if self._known.model_problems is None:
             return
-        try:
-            read = tuple(self._known.tables_read(model))
-        except ModelError as error:
-            self._add(error.place or model.place, error.code, error.message, error.hint)
-            return
-        for table in read:
-            self._table(table, model.place, f"model {model.table} reads", self._readable - {model.table})
+        models = [model for model in self._models if model.sql]
+        for problem in self._known.model_problems(models, self._readable - set(self._gold)):
+            if problem.code != UNKNOWN_TABLE_OF_MODEL or not self._unread_layers:
+                self._problems.append(problem)

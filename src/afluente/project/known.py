@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from afluente.core.errors import Problem
@@ -16,15 +16,15 @@ class Known:
     """Names that exist outside the project; None leaves that check out.
 
     `formats` are semantic types, `connectors` connectors, `rules` custom rules of engine `afluente` added by
-    entry points. `tables_read` tells the tables a model reads and may raise ModelError; `check_source` tells what
-    a connector finds wrong with a source's options.
+    entry points. `check_source` tells what a connector finds wrong with a source's options; `model_problems` what is
+    wrong with the SQL of all models, given the other tables there are (an unknown one is `model.unknown_table`).
     """
 
     formats: Iterable[str] | None = None
     connectors: Iterable[str] | None = None
     rules: Iterable[str] = ()
     check_source: Callable[[SourceSettings], Iterable[Problem]] | None = None
-    tables_read: Callable[[Model], Iterable[TableName]] | None = None
+    model_problems: Callable[[Sequence[Model], Collection[TableName]], Iterable[Problem]] | None = None
 
 
 NOTHING_KNOWN = Known()

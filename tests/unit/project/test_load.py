@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from afluente.core.errors import CheckFailed, ModelError
+from afluente.core.errors import CheckFailed, Problem
 from afluente.core.tables import TableName
 from afluente.project.known import Known
 from afluente.project.load import check_project, load_project
 from afluente.project.model import Model
-from afluente.project.settings import SecretReference
+from afluente.project.settings import SecretReference, SourceSettings
 from afluente.project.yaml_cache import CACHE_FILE
 
 Write = Callable[..., Path]
@@ -173,28 +173,41 @@ def test_a_file_whose_name_is_not_read_is_a_warning(write: Write) -> None:
     assert load_project(root, environment={}, typed_in=root).name == "vendas"
 
 
-def test_tables_a_model_reads_are_checked_through_the_hook(write: Write) -> None:
+def test_models_are_checked_through_the_hook_against_the_tables_there_are(write: Write) -> None:
+    root = write()
+    seen: list[set[str]] = []
+
+    def model_problems(models: Sequence[Model], tables: Collection[TableName]) -> list[Problem]:
+        seen.append({str(table) for table in tables})
+        return [Problem(model.place, "model.unknown_table", "no such table") for model in models]
+
+    problems = check_project(root, environment={}, typed_in=root, known=Known(model_problems=model_problems))
+
+    assert [(problem.code, problem.place.line) for problem in problems] == [("model.unknown_table", 13)]
+    assert {"bronze.clientes", "silver.clientes", "quarantine.clientes", "repairs.estados"} <= seen[0]
+    assert "gold.vendas" not in seen[0]
+
+
+def test_a_table_whose_contract_cannot_be_read_is_not_missed_elsewhere(write: Write) -> None:
+    root = write({"contracts/estados.odcs.yaml": "a: ["})
+
+    def model_problems(models: Sequence[Model], tables: Collection[TableName]) -> list[Problem]:
+        return [Problem(model.place, "model.unknown_table", "no such table") for model in models]
+
+    problems = check_project(root, environment={}, typed_in=root, known=Known(model_problems=model_problems))
+
+    assert [problem.code for problem in problems] == ["project.yaml_syntax"]
+
+
+def test_options_are_checked_through_the_connectors_hook(write: Write) -> None:
     root = write()
 
-    def tables_read(model: Model) -> list[TableName]:
-        return [TableName("silver", "cliente"), TableName("quarantine", "clientes")]
+    def check_source(source: SourceSettings) -> list[Problem]:
+        return [Problem(source.place, "source.option", source.name)] if "password" in source.options else []
 
-    problems = check_project(root, environment={}, typed_in=root, known=Known(tables_read=tables_read))
+    problems = check_project(root, environment={}, typed_in=root, known=Known(check_source=check_source))
 
-    assert [(problem.code, problem.hint) for problem in problems] == [
-        ("project.unknown_table", "did you mean 'silver.clientes'?")
-    ]
-
-
-def test_a_model_that_cannot_be_parsed_is_told_at_its_place(write: Write) -> None:
-    root = write()
-
-    def tables_read(model: Model) -> list[TableName]:
-        raise ModelError("model.syntax", "not SQL", place=model.place)
-
-    problems = check_project(root, environment={}, typed_in=root, known=Known(tables_read=tables_read))
-
-    assert [(problem.code, problem.place.line) for problem in problems] == [("model.syntax", 13)]
+    assert [(problem.code, problem.message) for problem in problems] == [("source.option", "estados")]
 
 
 def test_silver_tables_made_from_each_other_are_a_cycle(write: Write, files: dict[str, str]) -> None:
