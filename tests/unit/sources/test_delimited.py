@@ -215,3 +215,25 @@ def test_a_header_alone_has_names_and_no_rows() -> None:
     assert text.names == ("a", "b")
     assert list(text.batches()) == []
     assert not text.is_empty
+
+
+@pytest.mark.parametrize("piece", [1000, 300_000, 10_000_000])
+def test_misplaced_quotes_far_apart_cost_only_their_own_lines(piece: int) -> None:
+    lines = [f'{number},"x\n""{number}""",z' for number in range(40_000)]
+    for bad in (3, 20_000, 39_999):
+        lines[bad] = f'{bad},"x" y,z'
+    rows, rejects = read(("a,b,c\n" + "\n".join(lines)).encode(), Format(delimiter=","), piece=piece)
+    assert [int(row[0]) for row in rows] == [number for number in range(40_000) if number not in (3, 20_000, 39_999)]
+    assert [row[-1] for row in rows] == [int(row[0]) + 1 for row in rows]
+    assert [(reject.source_row, reject.rule) for reject in rejects] == [
+        (4, "csv.quote"),
+        (20_001, "csv.quote"),
+        (40_000, "csv.quote"),
+    ]
+
+
+@pytest.mark.parametrize("block", [10, 4096])
+def test_a_quoted_cell_longer_than_a_block_is_read(block: int) -> None:
+    cell = 'x"\n' * 5_000
+    data = f'a,b\n1,"{cell.replace(chr(34), chr(34) * 2)}"\n2,y\n'.encode()
+    assert cells_of(read(data, Format(delimiter=",", block_bytes=block), piece=500)[0]) == [("1", cell), ("2", "y")]
