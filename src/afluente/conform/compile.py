@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from afluente.conform.dialect import Dialect, Kind
 from afluente.conform.finding import Effect, Finding, masks, word_of, words
 from afluente.conform.reading import Cell, Join, Reading
 from afluente.conform.registry import load_type
+from afluente.conform.spark_types import spark_type, spark_type_of
 from afluente.conform.typed import typed_reading
 from afluente.core.errors import DataRefused, Place, ProjectError
 from afluente.core.language import Message
@@ -29,8 +31,8 @@ _SET_NULL = Message("valor inválido trocado por nulo", "an invalid value was re
 _DEFAULT = Message("valor ausente trocado pelo padrão", "a missing value was replaced by the default")
 _UNKNOWN = Message("não existe em {table}", "does not exist in {table}")
 
-Translate = Callable[[str, Place], str]
-"""Turns a Spark SQL expression into the engine's own dialect."""
+Translate = Callable[[str, Mapping[str, str], Place, Literal["duckdb", "spark"]], str]
+"""Turns a Spark SQL expression over named columns (name to Spark type) into a dialect; a row is called `s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Compiled:
 def _stack(stages: Sequence[str], view: str) -> str:
     sql = view
     for number, stage in enumerate(stages):
-        sql = stage.format(source=sql if number == 0 else f"({sql}) AS s{number}")
+        sql = stage.format(source=f"{sql} AS s" if number == 0 else f"({sql}) AS s")
     return sql
 
 
@@ -128,13 +130,14 @@ class _Compiler:
         for cell, reading in zip(cells, readings, strict=True):
             self._find(cell, reading)
         stages.append(_with([f"{self.finals[c.column.name]} AS {self._name(c)}" for c in cells]))
+        columns = tuple((c.column.name, r.kind) for c, r in zip(cells, readings, strict=True))
         self._add_references(stages)
-        self._add_row_rules(stages)
+        self._add_row_rules(stages, columns)
         stages.append(self._mask_stage(cells))
         return Compiled(
             contract=self.contract,
             dialect=self.d,
-            columns=tuple((c.column.name, r.kind) for c, r in zip(cells, readings, strict=True)),
+            columns=columns,
             findings=tuple(self.findings),
             bronze=self._bronze(),
             raws=tuple((cell.raw, self._raw(cell)) for cell in cells),
@@ -145,6 +148,12 @@ class _Compiler:
 
     def _bronze(self) -> tuple[str, ...]:
         return tuple(name for name in self.schema.names if name not in ORIGIN)
+
+    def _bronze_types(self) -> dict[str, str]:
+        return {field.name: spark_type_of(field.type) for field in self.schema}
+
+    def _translated(self, expression: str, columns: Mapping[str, str], place: Place) -> str:
+        return self.translate(expression, columns, place, self.d.name)
 
     def _check_sources(self) -> None:
         names = self._bronze()
@@ -181,7 +190,7 @@ class _Compiler:
         """The raw text of a column over the bronze columns: null where it is a declared sign of a missing value."""
         column = cell.column
         if column.expression is not None:
-            raw = self.d.as_text(f"({self.translate(column.expression, column.place)})")
+            raw = self.d.as_text(f"({self._translated(column.expression, self._bronze_types(), column.place)})")
         else:
             raw = self.d.identifier(column.source)
             if not self._is_text(column):
@@ -305,11 +314,12 @@ class _Compiler:
             raw = self.d.identifier(f"r_{index}")
         self.findings.append(Finding("references", name, effect, condition, message, raw))
 
-    def _add_row_rules(self, stages: list[str]) -> None:
+    def _add_row_rules(self, stages: list[str], kinds: Sequence[tuple[str, Kind | tuple[int, int]]]) -> None:
         named = []
+        columns = {name: spark_type(kind) for name, kind in kinds}
         for number, rule in enumerate(self.contract.row_rules):
             name = self.d.identifier(f"_rule_{number}")
-            named.append(f"({self.translate(rule.expression, rule.place)}) AS {name}")
+            named.append(f"({self._translated(rule.expression, columns, rule.place)}) AS {name}")
             effect: Effect = "warning" if rule.on_invalid == "keep" else rule.on_invalid
             message = Message(
                 rule.reason_pt or f"não cumpre a regra {rule.name}", rule.reason_en or f"breaks the rule {rule.name}"

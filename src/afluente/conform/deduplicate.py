@@ -26,7 +26,7 @@ def losers(compiled: Compiled, view: str) -> str:
     deduplicate = _keys(compiled)
     bronze = ", ".join(f"x.{compiled.dialect.identifier(name)}" for name in (*compiled.bronze, *_ORIGIN))
     same = " AND ".join(f"x.k_{i} = {REPEATED}.k_{i}" for i in range(len(deduplicate.keys)))
-    rows = f"(SELECT {bronze} FROM ({compiled.select_keys(view)}) AS x JOIN {REPEATED} ON {same}) AS repeated"
+    rows = f"(SELECT {bronze} FROM ({compiled.select_keys(view)}) AS x JOIN {REPEATED} ON {same})"
     keys = ", ".join(compiled.dialect.identifier(key) for key in deduplicate.keys)
     return _ranked(compiled, f"({compiled.select(rows)}) AS conformed", keys, deduplicate)
 

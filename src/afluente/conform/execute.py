@@ -182,7 +182,7 @@ def _rows(compiled: Compiled, has_losers: bool, existing: str | None, *, keep_or
     if has_losers:
         source = (
             f"(SELECT b.* FROM {CHUNK} AS b LEFT JOIN {deduplicate.LOSERS} AS l ON b._source_row = l._source_row"
-            " AND b._source = l._source WHERE l._source_row IS NULL) AS kept"
+            " AND b._source = l._source WHERE l._source_row IS NULL)"
         )
     sql = f"SELECT {', '.join([*names, *bronze, *origin, *compiled.words])} FROM ({compiled.select(source)}) AS c"
     rule = compiled.contract.deduplicate

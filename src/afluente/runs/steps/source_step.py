@@ -1,0 +1,267 @@
+"""A source brought into bronze: landed as sent, parsed, committed, its position saved last.
+
+Invariant: the rows of one unit replace all earlier rows of the same unit in the same commit, so that reading a unit
+again after a crash changes nothing. What cannot be read goes to quarantine before its unit is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import pyarrow as pa
+
+from afluente.core.errors import RunError, SourceError
+from afluente.core.tables import DataFile, TableName
+from afluente.lake.plan import Commit
+from afluente.lake.snapshot import Snapshot
+from afluente.runs.outcome import StepOutcome
+from afluente.runs.plan import Step
+from afluente.runs.steps.workspace import Workspace
+from afluente.sources.source import Landed, Parsed, Reject, Source
+from afluente.state import source_positions
+from afluente.state.json_value import Json
+from afluente.state.source_positions import SourcePosition
+
+UNITS_A_COMMIT = 200
+ROWS_A_COMMIT = 5_000_000
+REJECTS_A_UNIT = 100_000
+_INSTANT = pa.timestamp("us", tz="UTC")
+_FAILURE = pa.struct([(name, pa.string()) for name in ("rule", "column", "value", "reason", "reason_en")])
+REJECT_SCHEMA = pa.schema(
+    [
+        ("_quarantine_id", pa.string()),
+        ("_table", pa.string()),
+        ("_line", pa.int64()),
+        ("_text", pa.string()),
+        ("_source", pa.string()),
+        ("_source_row", pa.int64()),
+        ("_ingested_at", _INSTANT),
+        ("_run_id", pa.string()),
+        ("failures", pa.list_(_FAILURE)),
+        ("quarantined_at", _INSTANT),
+        ("replayed_at", _INSTANT),
+    ]
+)
+
+
+class SourceStep:
+    """Carries out one source step."""
+
+    def __init__(self, workspace: Workspace, step: Step, *, run_id: str) -> None:
+        self._workspace = workspace
+        self._lake = workspace.lake
+        self._name = str(step.source)
+        settings = next(source for source in workspace.project.sources if source.name == self._name)
+        self._table: TableName = settings.into[0]
+        self._rejected = TableName("quarantine", f"bronze_{self._table.name}")
+        self._run_id = run_id
+        self._now = workspace.clock.now()
+        self._app_id = self._lake.app_id(step.name)
+
+    def prepare(self) -> Mapping[str, Json]:
+        """Where the reading begins."""
+        with self._workspace.state.read() as connection:
+            found = source_positions.find(connection, self._name)
+        position = dict(found.position) if found and self._lake.exists(self._table) else {}
+        return {"position": position, "at": self._now.isoformat()}
+
+    def run(self, durable_input: Mapping[str, Json]) -> StepOutcome:
+        position = durable_input["position"]
+        if not isinstance(position, dict):
+            raise RunError("runs.durable_input", f"step source.{self._name} was prepared without a position")
+        self._now = datetime.fromisoformat(str(durable_input["at"]))
+        source = self._workspace.source(self._name)
+        reading = source.read(position)
+        rows = rejected = size = units = 0
+        version: int | None = None
+        pending = _Pending()
+        for landed in reading:
+            units += 1
+            size += landed.file.size_bytes
+            taken, refused = self._take(source, landed, pending)
+            rows += taken
+            rejected += refused
+            if len(pending.sources) >= UNITS_A_COMMIT or pending.rows >= ROWS_A_COMMIT:
+                version = self._commit(pending)
+                self._save(landed.position)
+                pending = _Pending()
+        if pending.sources:
+            version = self._commit(pending)
+        self._save(reading.position)
+        if not units:
+            return StepOutcome(status="unchanged", rows_in=0, rows_out=0, rows_rejected=0, bytes=0)
+        return StepOutcome(
+            rows_in=rows + rejected,
+            rows_out=rows,
+            rows_rejected=rejected,
+            bytes=size,
+            table_version=version,
+            details={"units": units},
+        )
+
+    def _take(self, source: Source, landed: Landed, pending: _Pending) -> tuple[int, int]:
+        parsed = source.parse(landed)
+        schema = self._bronze_schema(parsed)
+        rejects: list[Reject] = []
+        files = self._lake.write_batches(self._table, schema, self._batches(parsed, schema, landed, rejects))
+        for known in pending.schemas:
+            _check_types(self._name, known, schema)
+        pending.add(landed.source, schema, files, rejects)
+        return sum(file.rows for file in files), len(rejects)
+
+    def _bronze_schema(self, parsed: Parsed) -> pa.Schema:
+        own = [field for field in parsed.schema if field.name != "_source_row"]
+        meta = [
+            ("_source", pa.string()),
+            ("_source_row", pa.int64()),
+            ("_ingested_at", _INSTANT),
+            ("_run_id", pa.string()),
+        ]
+        return pa.schema([*own, *(pa.field(name, kind) for name, kind in meta)])
+
+    def _batches(
+        self, parsed: Parsed, schema: pa.Schema, landed: Landed, rejects: list[Reject]
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in parsed.batches:
+            rejects += batch.rejects
+            if len(rejects) > REJECTS_A_UNIT:
+                raise SourceError(
+                    "source.too_many_rejects",
+                    f"source {self._name}: more than {REJECTS_A_UNIT} lines of '{landed.source}' cannot be read",
+                    hint="check the delimiter, the encoding and the format of the source",
+                )
+            rows = batch.rows
+            if not rows.num_rows:
+                continue
+            count = rows.num_rows
+            columns = {
+                "_source": _constant(landed.source, pa.string(), count),
+                "_ingested_at": _constant(self._now, _INSTANT, count),
+                "_run_id": _constant(self._run_id, pa.string(), count),
+            }
+            arrays = [columns[f.name] if f.name in columns else rows.column(f.name).cast(f.type) for f in schema]
+            yield pa.record_batch(arrays, schema=schema)
+
+    def _commit(self, pending: _Pending) -> int:
+        self._commit_rejects(pending)
+        schema = pending.schema()
+        snapshot = self._lake.find(self._table)
+        if snapshot is not None:
+            _check_types(self._name, snapshot.schema, schema)
+            if set(schema.names) - set(snapshot.schema.names):
+                self._lake.widen(self._table, schema)
+
+        def planner(current: Snapshot | None) -> Commit:
+            mode = "create" if current is None else "replace_rows"
+            return self._lake.plan(
+                self._table,
+                current,
+                mode,
+                pending.files,
+                schema=schema if current is None else current.schema,
+                app_id=self._app_id,
+                app_version=1 if current is None else current.transaction_version(self._app_id) + 1,
+                column="" if current is None else "_source",
+                values=() if current is None else pending.sources,
+                run_id=self._run_id,
+            )
+
+        committed = self._lake.write(self._table, planner)
+        if committed is None:
+            raise RunError("runs.nothing_committed", f"step source.{self._name} committed nothing")
+        return committed.version
+
+    def _commit_rejects(self, pending: _Pending) -> None:
+        snapshot = self._lake.find(self._rejected)
+        if not pending.rejects and snapshot is None:
+            return
+        batch = self._reject_rows(pending)
+        files = self._lake.write_batches(self._rejected, REJECT_SCHEMA, [batch] if batch.num_rows else [])
+
+        def planner(current: Snapshot | None) -> Commit:
+            return self._lake.plan(
+                self._rejected,
+                current,
+                "create" if current is None else "replace_rows",
+                files,
+                schema=REJECT_SCHEMA if current is None else current.schema,
+                app_id=self._app_id,
+                app_version=1 if current is None else current.transaction_version(self._app_id) + 1,
+                column="" if current is None else "_source",
+                values=() if current is None else pending.sources,
+                run_id=self._run_id,
+            )
+
+        self._lake.write(self._rejected, planner)
+
+    def _reject_rows(self, pending: _Pending) -> pa.RecordBatch:
+        rows = [
+            {
+                "_quarantine_id": hashlib.md5(f"{unit}#{r.source_row}".encode(), usedforsecurity=False).hexdigest(),
+                "_table": str(self._table),
+                "_line": r.line,
+                "_text": r.text,
+                "_source": unit,
+                "_source_row": r.source_row,
+                "_ingested_at": self._now,
+                "_run_id": self._run_id,
+                "failures": [
+                    {"rule": r.rule, "column": "", "value": r.text, "reason": r.reason_pt, "reason_en": r.reason_en}
+                ],
+                "quarantined_at": self._now,
+                "replayed_at": None,
+            }
+            for unit, r in pending.rejects
+        ]
+        return pa.RecordBatch.from_pylist(rows, schema=REJECT_SCHEMA)
+
+    def _save(self, position: Mapping[str, Json]) -> None:
+        saved = SourcePosition(self._name, position, self._run_id, self._workspace.clock.now())
+        with self._workspace.state.write() as connection:
+            source_positions.save(connection, saved)
+
+
+class _Pending:
+    """Units written to files and not yet committed."""
+
+    def __init__(self) -> None:
+        self.sources: list[str] = []
+        self.files: list[DataFile] = []
+        self.rejects: list[tuple[str, Reject]] = []
+        self.rows = 0
+        self.schemas: list[pa.Schema] = []
+
+    def add(self, source: str, schema: pa.Schema, files: list[DataFile], rejects: list[Reject]) -> None:
+        self.sources.append(source)
+        self.files += files
+        self.rejects += [(source, reject) for reject in rejects]
+        self.rows += sum(file.rows for file in files)
+        self.schemas.append(schema)
+
+    def schema(self) -> pa.Schema:
+        """The columns of every unit, in the order they were met, the platform's own last."""
+        fields: dict[str, pa.Field] = {}
+        for schema in self.schemas:
+            for field in schema:
+                fields.setdefault(field.name, field)
+        own = [field for name, field in fields.items() if not name.startswith("_")]
+        meta = [fields[name] for name in ("_source", "_source_row", "_ingested_at", "_run_id")]
+        rest = [field for name, field in fields.items() if name.startswith("_") and field not in meta]
+        return pa.schema([*own, *rest, *meta])
+
+
+def _check_types(source: str, known: pa.Schema, schema: pa.Schema) -> None:
+    for field in schema:
+        at = known.get_field_index(field.name)
+        if at >= 0 and known.field(at).type != field.type:
+            raise SourceError(
+                "source.type_changed",
+                f"source {source}: column '{field.name}' was {known.field(at).type} and now comes as {field.type}",
+                hint="send it as before, or bring the new form into a table of its own",
+            )
+
+
+def _constant(value: object, kind: pa.DataType, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, kind), count)

@@ -1,0 +1,101 @@
+"""A project opened for work: its lake, its state, its engine and its secrets, each opened at first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from afluente.core.clock import Clock, SystemClock
+from afluente.project.settings import Project, SecretReference
+from afluente.state.secret import resolve
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from afluente.engines.engine import Engine
+    from afluente.lake.lake import Lake
+    from afluente.sources.source import Source
+    from afluente.state.database import Database
+
+FOLDER = ".afluente"
+
+
+class Workspace:
+    """Opens nothing until it is asked. Close it, or use it in a `with`."""
+
+    def __init__(
+        self, project: Project, *, environment: Mapping[str, str] | None = None, clock: Clock | None = None
+    ) -> None:
+        self.project = project
+        self.environment = os.environ if environment is None else environment
+        self.clock = clock or SystemClock()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the project keeps what is not data: state, logs, spill."""
+        return self.project.root / FOLDER
+
+    def secret(self, reference: SecretReference) -> str:
+        """The secret's text, for the one call that needs it."""
+        return resolve(reference, self.environment, self.project.root).reveal()
+
+    @cached_property
+    def lake(self) -> Lake:
+        from afluente.lake.lake import Lake
+
+        settings = self.project.lake
+        options = {
+            name: self.secret(value) if isinstance(value, SecretReference) else value
+            for name, value in settings.options.items()
+        }
+        url = settings.url if "://" in settings.url else str((self.project.root / settings.url).absolute())
+        return Lake(url, options, self.project.name, clock=self.clock)
+
+    @cached_property
+    def state(self) -> Database:
+        from afluente.state.database import open_state
+
+        url = self.project.state
+        return open_state(self.secret(url) if isinstance(url, SecretReference) else url, self.project.root)
+
+    @cached_property
+    def engine(self) -> Engine:
+        from afluente.engines.open import open_engine
+
+        filesystem = self.lake.filesystem()
+        local = self.lake.location.is_local
+        return open_engine(
+            self.project.engine,
+            timezone=self.project.timezone,
+            temp_folder=self.folder / "spill",
+            filesystems={} if filesystem is None else {self.lake.location.scheme: filesystem},
+            folders=[self.lake.location.root] if local else (),
+            stage=f"{self.lake.location.root}/.stage",
+        )
+
+    def source(self, name: str) -> Source:
+        """The source of this name, opened."""
+        from afluente.runs.steps.landing import SourceLanding
+        from afluente.sources.registry import open_source
+        from afluente.sources.source import SourceContext
+
+        settings = next(source for source in self.project.sources if source.name == name)
+        context = SourceContext(self.project.root, self.secret, self.clock, SourceLanding(self.lake.landing))
+        return open_source(settings, context)
+
+    def close(self) -> None:
+        for name in ("engine", "state"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
