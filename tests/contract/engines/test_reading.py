@@ -151,9 +151,12 @@ def test_partition_values_for_fewer_files_are_refused(engine: Engine, tmp_path: 
 
 
 def test_a_missing_file_is_an_error_and_not_an_empty_table(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(EngineError) as caught:
+    def read() -> None:
         engine.register("t", [str(tmp_path / "sumiu.parquet")], pa.schema([("ts", pa.timestamp("us", "UTC"))]))
         engine.query("SELECT count(*) FROM t")
+
+    with pytest.raises(EngineError) as caught:
+        read()
     assert caught.value.code == "engine.file_missing"
 
 
@@ -220,7 +223,7 @@ def test_an_error_never_shows_a_value(engine: Engine, secret: str) -> None:
         engine.query("SELECT CAST(cpf AS INT) AS n FROM pessoas")
     shown = repr(caught.value) + str(caught.value) + caught.value.hint
     assert caught.value.code == "engine.sql_failed"
-    assert not any(part in shown for part in (secret, "529", "Ávila", "Silva", "a\"b"))
+    assert not any(part in shown for part in (secret, "529", "Ávila", "Silva", 'a"b'))
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
@@ -233,7 +236,9 @@ def test_an_engine_tells_what_it_is(engine: Engine) -> None:
 
 
 def test_the_session_has_the_project_time_zone(engine: Engine) -> None:
-    answer = engine.query("SELECT CAST('2024-01-01 00:00:00' AS TIMESTAMP) AS t, current_timezone() AS z") if (
-        engine.describe().dialect == "spark"
-    ) else engine.query("SELECT TIMESTAMPTZ '2024-01-01 00:00:00' AS t, current_setting('TimeZone') AS z")
+    answer = (
+        engine.query("SELECT CAST('2024-01-01 00:00:00' AS TIMESTAMP) AS t, current_timezone() AS z")
+        if (engine.describe().dialect == "spark")
+        else engine.query("SELECT TIMESTAMPTZ '2024-01-01 00:00:00' AS t, current_setting('TimeZone') AS z")
+    )
     assert answer.to_pylist() == [{"t": datetime(2024, 1, 1, 3, tzinfo=UTC), "z": "America/Sao_Paulo"}]

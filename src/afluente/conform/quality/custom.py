@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.metadata import entry_points
 from typing import Protocol
 
 import pyarrow as pa
 
 from afluente.conform.quality.metrics import rows_and_percent
-from afluente.conform.quality.operators import percent
 from afluente.conform.quality.outcome import CannotExecute, Measurement, Number
 from afluente.conform.quality.target import Target
 from afluente.conform.quality.validity import sequence
@@ -127,7 +127,7 @@ def measure_expression(rule: QualityRule, options: Options, target: Target) -> M
 
 
 def measure_freshness(rule: QualityRule, options: Options, target: Target) -> Measurement:
-    """Hours since the newest value of `column` (a timestamp, or a date from its midnight in UTC); at most `maxHours`."""
+    """Hours since the newest value of `column` (a date counts from its midnight in UTC); at most `maxHours`."""
     options.only("column", "maxHours")
     column = options.text("column") if rule.column is None or "column" in options.values else rule.column
     most = options.number("maxHours")
@@ -143,7 +143,7 @@ def measure_freshness(rule: QualityRule, options: Options, target: Target) -> Me
     if value is None:
         raise CannotExecute(f"'{column}' não tem nenhum valor", f"'{column}' has no value at all")
     seconds = int((target.now - value).total_seconds())
-    return Measurement({"hours": percent(seconds, 360_000)}, "hours", (("mustBeLessOrEqualTo", most),))
+    return Measurement({"hours": Fraction(seconds, 3600)}, "hours", (("mustBeLessOrEqualTo", most),))
 
 
 def _allowed(rule: QualityRule, options: Options, target: Target, failing: int) -> Measurement:

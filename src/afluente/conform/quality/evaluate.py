@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from afluente.conform.duckdb_dialect import DuckDBDialect
+from afluente.conform.duckdb_dialect import DuckDbDialect
 from afluente.conform.quality.custom import measure_custom
 from afluente.conform.quality.duplicates import measure_duplicates
 from afluente.conform.quality.metrics import COUNTED, Counted, counted, measure_counted, measure_rows
-from afluente.conform.quality.operators import holds, threshold_text
+from afluente.conform.quality.operators import all_hold, threshold_text
 from afluente.conform.quality.outcome import CannotExecute, Measurement, Outcome
 from afluente.conform.quality.query import measure_query
 from afluente.conform.quality.target import Target, Translate
@@ -48,7 +48,7 @@ def evaluate(
     """
     if not rules:
         return []
-    dialect = DuckDBDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
+    dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
     source = dialect.identifier(view)
     target = Target(
         contract=contract,
@@ -103,12 +103,7 @@ def _outcome(rule: QualityRule, answer: Answer, target: Target, language: Langua
     if isinstance(answer, Measurement):
         checks = answer.checks or rule.checks
         try:
-            if rule.unit not in ("rows", "percent"):
-                raise CannotExecute(f"unidade desconhecida: {rule.unit}", f"unknown unit: {rule.unit}")
-            if not checks:
-                raise CannotExecute("a regra não tem operador (mustBe, ...)", "the rule has no operator (mustBe, ...)")
-            value = answer.values[answer.compared]
-            is_met = all([holds(operator, limit, value) for operator, limit in checks])
+            is_met = all_hold(checks, answer.values[answer.compared])
         except CannotExecute as error:
             return _not_executed(rule, name, error.reason, target, language)
         threshold = threshold_text(checks, "percent" if answer.compared == "percent" else "rows")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from afluente.conform.quality.literal import is_text, literals
 from afluente.conform.quality.operators import percent
-from afluente.conform.quality.outcome import CannotExecute, Measurement
+from afluente.conform.quality.outcome import CannotExecute, Measurement, Number
 from afluente.conform.quality.target import Target
 from afluente.conform.quality.validity import Validity, sequence, validity
 from afluente.core.errors import AfluenteError
@@ -63,7 +63,7 @@ def measure_counted(counts: Sequence[Counted], target: Target) -> list[Measureme
 
 
 def rows_and_percent(rows: int, target: Target, rule: QualityRule, **others: int) -> Measurement:
-    values = {"rows": rows, "percent": percent(rows, target.rows_total), **others}
+    values: dict[str, Number] = {"rows": rows, "percent": percent(rows, target.rows_total), **others}
     return Measurement(values, "percent" if rule.unit == "percent" else "rows")
 
 

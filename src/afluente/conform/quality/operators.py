@@ -61,6 +61,14 @@ def holds(operator: Operator, threshold: Threshold, value: Number) -> bool:
             assert_never(operator)
 
 
+def all_hold(checks: tuple[tuple[Operator, Threshold], ...], value: Number) -> bool:
+    """Whether a value satisfies every operator of a rule; CannotExecute when there is none or a threshold is wrong."""
+    if not checks:
+        raise CannotExecute("a regra não tem operador (mustBe, ...)", "the rule has no operator (mustBe, ...)")
+    verdicts = [holds(operator, threshold, value) for operator, threshold in checks]
+    return all(verdicts)
+
+
 def threshold_text(checks: tuple[tuple[Operator, Threshold], ...], unit: str) -> str:
     """The thresholds as people write them: `≤ 5 %`, `∈ [1, 10]`."""
     suffix = " %" if unit == "percent" else ""

@@ -21,8 +21,8 @@ Number = int | Decimal | Fraction
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`values` are what was measured, by name (`rows`, `percent`, `distinct`, `value`); `compared` names the one that was
-    held against `threshold`. `text` is the message in the language asked for.
+    """`values` are what was measured, by name (`rows`, `percent`, `distinct`, `value`); `compared` names the one held
+    against `threshold`. `text` is the message in the language asked for.
     """
 
     rule: QualityRule
@@ -49,7 +49,7 @@ class Measurement:
     checks: tuple[tuple[Operator, Threshold], ...] = ()
 
 
-class CannotExecute(Exception):
+class CannotExecute(Exception):  # noqa: N818 - a verdict on a rule, caught in this room
     """Why a rule cannot be executed here; it becomes the rule's outcome and never leaves this room."""
 
     def __init__(self, pt: str, en: str) -> None:

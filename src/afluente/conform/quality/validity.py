@@ -85,8 +85,8 @@ def _by_declaration(name: str, kind: pa.DataType, target: Target, index: int) ->
     cell = Cell(column, index, d, d.identifier(f"r_{index}"), target.timezone)
     value = cell.other(name)
     if not is_text(kind):
-        checks = bound_checks(cell, Reading(value, _kind_of(kind), _UNSAID))
-        fails = [check.fails for check in checks if not check.is_warning]
+        limits = bound_checks(cell, Reading(value, _kind_of(kind), _UNSAID))
+        fails = [check.fails for check in limits if not check.is_warning]
         failing = f"{identifier} IS NOT NULL AND ({' OR '.join(fails) or 'FALSE'})"
         return Validity(failing, ({value: identifier},))
     reading = load_type(column)(cell)

@@ -57,11 +57,11 @@ def file_frame(
 
 
 def _union(frames: list[DataFrame]) -> DataFrame:
-    """A balanced tree, so that thousands of partitions do not nest thousands deep."""
-    if len(frames) == 1:
-        return frames[0]
-    half = len(frames) // 2
-    return _union(frames[:half]).unionAll(_union(frames[half:]))
+    """One under the other to the left: Sail loses columns of filtered unions that are nested to the right."""
+    whole = frames[0]
+    for frame in frames[1:]:
+        whole = whole.unionAll(frame)
+    return whole
 
 
 def _cast(field: pa.Field) -> str:
