@@ -1,7 +1,7 @@
 """JSON objects as rows of text: the columns are the union of the keys, in the order they were first met.
 
-Invariant: nothing is rounded or retyped: a number keeps its digits as written, a nested value is kept as JSON text, null and
-an absent key are null, true and false are those words.
+Invariant: nothing is rounded or retyped: a number keeps its digits as written, a nested value is kept as JSON text,
+null and an absent key are null, true and false are those words.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def _encode(value: JsonValue) -> str:
         case list():
             return f"[{', '.join(map(_encode, value))}]"
         case dict():
-            return f"{{{', '.join(f'{json.dumps(key, ensure_ascii=False)}: {_encode(v)}' for key, v in value.items())}}}"
+            return (
+                f"{{{', '.join(f'{json.dumps(key, ensure_ascii=False)}: {_encode(v)}' for key, v in value.items())}}}"
+            )
 
 
 @dataclass

@@ -152,7 +152,7 @@ def seekable(stream: BinaryIO) -> BinaryIO:
     """The stream itself, or a copy of it that can be read at any place."""
     if stream.seekable():
         return stream
-    copy = cast("BinaryIO", SpooledTemporaryFile(max_size=_SPOOL_BYTES))
+    copy = cast("BinaryIO", SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115
     for piece in read_pieces(stream):
         copy.write(piece)
     copy.seek(0)

@@ -162,7 +162,9 @@ def test_the_window_brings_late_and_changed_rows_and_nothing_twice(sql: Callable
     follower = Follower(source(table="loja.t", **INCREMENTAL))
     assert [row[0] for row in follower.take()] == [1, 2]
     assert follower.take() == []
-    sql("INSERT INTO loja.t VALUES (3, now() - interval '30 hours', 'late'), (4, now() - interval '8 days', 'too late')")
+    sql(
+        "INSERT INTO loja.t VALUES (3, now() - interval '30 hours', 'late'), (4, now() - interval '8 days', 'too late')"
+    )
     sql("UPDATE loja.t SET v = 'changed' WHERE i = 2")
     assert [(row[0], row[2]) for row in follower.take()] == [(2, "changed"), (3, "late")]
     assert follower.take() == []
@@ -209,7 +211,10 @@ def test_reading_again_from_the_same_position_has_the_same_identity(sql: Callabl
 
 def test_an_overlap_that_does_not_fit_the_column_is_refused(sql: Callable[[str], str], source: Open) -> None:
     sql("CREATE TABLE loja.t AS SELECT 1 AS i, now() AS quando, 'x' AS t")
-    assert error_of(source(table="loja.t", incremental={"column": "i", "overlap": "2 days"})).code == "source.overlap_unfit"
+    assert (
+        error_of(source(table="loja.t", incremental={"column": "i", "overlap": "2 days"})).code
+        == "source.overlap_unfit"
+    )
     assert error_of(source(table="loja.t", incremental={"column": "t", "overlap": "2"})).code == "source.overlap_unfit"
     missing = error_of(source(table="loja.t", incremental={"column": "quand", "overlap": "2 days"}))
     assert (missing.code, "'quando'" in missing.hint) == ("source.column_missing", True)
@@ -242,7 +247,8 @@ def test_nothing_can_be_written_through_a_query(sql: Callable[[str], str], sourc
 
 def test_many_rows_and_large_cells_come_back_whole(sql: Callable[[str], str], source: Open) -> None:
     sql("""
-        CREATE TABLE loja.t AS SELECT g AS i, repeat('x"' || chr(10), CASE WHEN g = 500 THEN 3000000 ELSE g % 100 END) AS t,
+        CREATE TABLE loja.t AS SELECT g AS i,
+            repeat('x"' || chr(10), CASE WHEN g = 500 THEN 3000000 ELSE g % 100 END) AS t,
             nullif(g % 3, 0) AS n FROM generate_series(1, 200000) g
     """)
     files = source(table="loja.t")

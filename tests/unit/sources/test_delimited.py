@@ -16,14 +16,16 @@ from afluente.sources.delimited.reading import DelimitedText, Format
 from afluente.sources.delimited.records import RecordReader
 from afluente.sources.source import Reject
 
-CELL = st.text(st.sampled_from('ab1 ";,\t|\n\r\'çã€\x00.-'), max_size=8)
+CELL = st.text(st.sampled_from("ab1 \";,\t|\n\r'çã€\x00.-"), max_size=8)
 
 
 def pieces_of(data: bytes, size: int) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
-def read(data: bytes, text_format: Format | None = None, *, piece: int = 7) -> tuple[list[tuple[str, ...]], list[Reject]]:
+def read(
+    data: bytes, text_format: Format | None = None, *, piece: int = 7
+) -> tuple[list[tuple[str, ...]], list[Reject]]:
     text = DelimitedText(pieces_of(data, piece), text_format or Format(), unit="file")
     rows: list[tuple[str, ...]] = []
     rejects: list[Reject] = []
@@ -168,7 +170,9 @@ def test_exactly_the_last_lines_that_are_not_blank_are_left_out(count: int, line
     data = "".join(line + "\n" for line in lines).encode()
     text_format = Format(delimiter="\x01", quote="", has_header=False, columns=("x",), skip_last_lines=count)
     full = [line for line in lines if line]
-    assert [cells[0] for cells in cells_of(read(data, text_format, piece=piece)[0])] == full[: max(len(full) - count, 0)]
+    assert [cells[0] for cells in cells_of(read(data, text_format, piece=piece)[0])] == full[
+        : max(len(full) - count, 0)
+    ]
 
 
 def test_names_are_trimmed_made_unique_and_never_the_platforms() -> None:

@@ -209,7 +209,7 @@ def test_a_gzip_of_several_parts_is_one_text(folder: Path, source: Open) -> None
 
 
 def test_a_large_gzip_comes_back_whole(folder: Path, source: Open) -> None:
-    values = [str(random.Random(number).getrandbits(200)) for number in range(60_000)]
+    values = [str(random.Random(number).getrandbits(200)) for number in range(60_000)]  # noqa: S311
     (folder / "a.csv.gz").write_bytes(gzip.compress(("x\n" + "\n".join(values)).encode(), 1))
     assert [row["x"] for row in read_one(source())] == values
 
@@ -264,7 +264,9 @@ def test_a_file_that_unpacks_beyond_the_bounds_is_refused(folder: Path, source: 
     assert len(read_one(source(max_unpack_ratio=2000))) == 80
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.csv", b""), ("a.csv", b"\n\n "), ("a.jsonl", b"\n"), ("a.csv", b"\xef\xbb\xbf")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", b""), ("a.csv", b"\n\n "), ("a.jsonl", b"\n"), ("a.csv", b"\xef\xbb\xbf")]
+)
 def test_an_empty_file_is_an_error_unless_allowed(folder: Path, source: Open, name: str, content: bytes) -> None:
     (folder / name).write_bytes(content)
     assert error_of(source()).code == "source.file_empty"
@@ -297,6 +299,19 @@ def test_json_lines_keep_numbers_verbatim_and_unite_keys(folder: Path, source: O
         (3, 4, "jsonl.invalid"),
         (4, 5, "jsonl.not_object"),
     ]
+
+
+def test_a_json_document_is_not_taken_for_json_lines(folder: Path, source: Open) -> None:
+    (folder / "a.json").write_text('[\n  {\n "id": 1\n }\n]\n')
+    assert error_of(source()).code == "source.format_wrong"
+
+
+def test_thousands_of_files_are_remembered_one_by_one(folder: Path, source: Open) -> None:
+    for number in range(3000):
+        (folder / f"{number}.csv").write_text(f"x\n{number}\n")
+    reading = source().read({})
+    assert len({landed.source for landed in reading}) == 3000
+    assert list(source().read(reading.position)) == []
 
 
 def test_parquet_keeps_its_types_and_loses_nothing(folder: Path, source: Open) -> None:

@@ -52,7 +52,7 @@ class Format:
 
 
 class DelimitedText:
-    """One text being read. The header is read at once, the rows when `batches` is iterated. `unit` names it in errors."""
+    """One text being read: the header at once, the rows when `batches` is iterated. `unit` names it in errors."""
 
     def __init__(self, pieces: Iterator[bytes], text_format: Format, *, unit: str) -> None:
         self._format = text_format
@@ -134,7 +134,7 @@ class DelimitedText:
         return pa.schema([*(pa.field(name, pa.string()) for name in self.names), pa.field(SOURCE_ROW, pa.int64())])
 
     def batches(self, *, first_row: int = 1) -> Iterator[Batch]:
-        """The rows, the first record being number `first_row`; afterwards `next_row` is the number that would follow."""
+        """The rows; the first record is number `first_row`, afterwards `next_row` is the number that would follow."""
         self.next_row = first_row
         line = self._line
         for rows in self._block_rows() if self.names else ():
@@ -188,7 +188,10 @@ class DelimitedText:
         match bad.fault:
             case None:
                 rule = "csv.column_count"
-                pt, en = f"a linha tem {bad.width} colunas; são {width}", f"the line has {bad.width} columns, not {width}"
+                pt, en = (
+                    f"a linha tem {bad.width} colunas; são {width}",
+                    f"the line has {bad.width} columns, not {width}",
+                )
             case "quote_misplaced":
                 rule, pt = "csv.quote", "há texto depois das aspas que fecham o campo"
                 en = "text follows the quote that closes a cell"

@@ -18,7 +18,7 @@ Fault = Literal["quote_misplaced", "quote_open", "record_too_long"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as cells and as it stands, or with `fault` one line that cannot be one. `line` counts from 0 within the block."""
+    """One record as cells and as it stands, or with `fault` a line that is none. `line` counts from 0 in the block."""
 
     cells: list[str | None] | None
     line: int

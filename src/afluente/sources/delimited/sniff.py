@@ -16,11 +16,9 @@ def sniff_delimiter(head: bytes, quote: str) -> str:
     """
     best, best_score = ",", 0.0
     for delimiter in SNIFFED:
-        widths = []
         reader = RecordReader(Dialect(delimiter, quote), max_record_bytes=len(head) + 1)
-        for record in reader.split(head, at_end=False, limit=_SAMPLE_RECORDS).records:
-            if record.cells is not None:
-                widths.append(len(record.cells))
+        sample = reader.split(head, at_end=False, limit=_SAMPLE_RECORDS).records
+        widths = [len(record.cells) for record in sample if record.cells is not None]
         if not widths:
             widths = [head.count(delimiter.encode()) + 1]
         common = max(set(widths), key=lambda width: (widths.count(width), width))

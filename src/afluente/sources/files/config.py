@@ -1,12 +1,12 @@
 """Options of the connector `files`, read into a frozen dataclass. Imports nothing heavy.
 
-    path: "dados/pedidos*.csv"      or a list; relative to the project, or absolute; ** descends
-    format: csv | jsonl | parquet   else by the extension, under .gz, .zst or .zip
-    members: "*.csv"                which files of a zip
-    optional: false                 true: no file at all is no error
-    empty: error | allow            a file without a single record
-    CSV: delimiter, quote, encoding, header, columns, skip_rows, skip_footer, max_columns, max_record_mb
-    bounds: max_unpacked_gb, max_unpack_ratio
+path: "dados/pedidos*.csv"      or a list; relative to the project, or absolute; ** descends
+format: csv | jsonl | parquet   else by the extension, under .gz, .zst or .zip
+members: "*.csv"                which files of a zip
+optional: false                 true: no file at all is no error
+empty: error | allow            a file without a single record
+CSV: delimiter, quote, encoding, header, columns, skip_rows, skip_footer, max_columns, max_record_mb
+bounds: max_unpacked_gb, max_unpack_ratio
 """
 
 from __future__ import annotations

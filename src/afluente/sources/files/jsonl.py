@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from afluente.core.errors import SourceError
 from afluente.sources.json_records import MAX_REJECT_CHARACTERS, JsonObject, KeyUnion, Numbered, TextRows, decode
 from afluente.sources.source import Parsed, Reject
 
@@ -13,13 +14,20 @@ Pieces = Callable[[], Iterator[bytes]]
 def parse_jsonl(pieces: Pieces, *, unit: str, max_columns: int, max_record_bytes: int) -> Parsed | None:
     """`pieces` gives the text's bytes in UTF-8 from the beginning each time it is called. None when it is blank."""
     union = KeyUnion()
-    is_empty = True
+    lines = objects = 0
     for numbered in _records(pieces(), max_record_bytes):
-        is_empty = False
+        lines += 1
         if not isinstance(numbered.record, Reject):
+            objects += 1
             union.add(numbered.record)
-    if is_empty:
+    if not lines:
         return None
+    if not objects:
+        raise SourceError(
+            "source.format_wrong",
+            f"{unit} is not JSON lines: none of its {lines} lines is an object",
+            hint="write one object a line (a whole JSON document is not read), or set another format",
+        )
     rows = TextRows(union.keys, unit=unit, max_columns=max_columns)
     return Parsed(rows.schema, rows.batches(_records(pieces(), max_record_bytes)), rows.warnings)
 

@@ -43,6 +43,7 @@ class Memory:
             for identity, entry in (files.items() if isinstance(files, dict) else ())
             if isinstance(entry, dict)
         }
+        self._written: dict[str, Json] = {identity: seen.to_json() for identity, seen in self._files.items()}
         self._owners = {seen.sha256: identity for identity, seen in self._files.items() if not seen.same_as}
 
     def get(self, identity: str) -> SeenFile | None:
@@ -51,6 +52,7 @@ class Memory:
     def release(self, identity: str) -> None:
         """The content read under this identity is about to be replaced."""
         seen = self._files.pop(identity)
+        del self._written[identity]
         if self._owners.get(seen.sha256) == identity:
             del self._owners[seen.sha256]
 
@@ -64,15 +66,18 @@ class Memory:
         return bool(seen.same_as) and seen.sha256 not in self._owners
 
     def own(self, identity: str, seen: SeenFile) -> None:
-        self._files[identity] = seen
+        self._remember(identity, seen)
         self._owners[seen.sha256] = identity
 
     def point(self, identity: str, seen: SeenFile, owner: str) -> None:
-        self._files[identity] = replace(seen, same_as=owner)
+        self._remember(identity, replace(seen, same_as=owner))
+
+    def _remember(self, identity: str, seen: SeenFile) -> None:
+        self._files[identity] = seen
+        self._written[identity] = seen.to_json()
 
     def position(self) -> Position:
-        files: dict[str, Json] = {identity: seen.to_json() for identity, seen in sorted(self._files.items())}
-        return {"options": self._options_digest, "files": files}
+        return {"options": self._options_digest, "files": dict(self._written)}
 
 
 def _seen(entry: Mapping[str, Json]) -> SeenFile:

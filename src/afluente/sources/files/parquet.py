@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from afluente.core.errors import SourceError
 from afluente.sources.delimited.layout import name_columns
-from afluente.sources.unpack import cut_error, damaged_error, seekable
 from afluente.sources.source import BATCH_ROWS, SOURCE_ROW, Batch, Parsed
+from afluente.sources.unpack import cut_error, damaged_error, seekable
 
 _MAGIC = b"PAR1"
 
@@ -78,5 +78,10 @@ def storable(kind: pa.DataType) -> pa.DataType:
         return pa.list_(storable(kind.value_type))
     if types.is_struct(kind):
         return pa.struct([pa.field(item.name, storable(item.type)) for item in kind])
-    unsigned = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20)}
+    unsigned = {
+        pa.uint8(): pa.int16(),
+        pa.uint16(): pa.int32(),
+        pa.uint32(): pa.int64(),
+        pa.uint64(): pa.decimal128(20),
+    }
     return unsigned.get(kind, kind)

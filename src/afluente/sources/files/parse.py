@@ -19,8 +19,8 @@ from afluente.sources.files.config import Config, FileFormat
 from afluente.sources.files.encoding import to_utf8
 from afluente.sources.files.jsonl import parse_jsonl
 from afluente.sources.files.parquet import parse_parquet
-from afluente.sources.unpack import Bounds, ZipMembers, packing_of, unpack, unpacked_name
 from afluente.sources.source import SOURCE_ROW, Batch, Landed, Landing, Parsed
+from afluente.sources.unpack import Bounds, ZipMembers, packing_of, unpack, unpacked_name
 
 _FORMAT_OF_EXTENSION: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -69,7 +69,7 @@ class FileParser:
     def _binary(self, landed: Landed) -> BinaryIO:
         if packing_of(landed.source) == "none":
             return self._landing.open(landed.file)
-        copy = cast("BinaryIO", SpooledTemporaryFile(max_size=_SPOOL_BYTES))
+        copy = cast("BinaryIO", SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115
         for piece in self._pieces(landed):
             copy.write(piece)
         copy.seek(0)

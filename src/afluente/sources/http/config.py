@@ -1,13 +1,13 @@
 """Options of the connector `http`, read into a frozen dataclass. Imports nothing heavy.
 
-    url: https://...           params, headers: mappings; a value may be a secret
-    auth: {bearer: secret:...} | {basic: {user: ..., password: secret:...}}
-    records: data.items        where the records stand in a page; without it the page is a list, or one record
-    pagination: {kind: cursor, next: meta.next, param: cursor}      without param the value is the next page's address
-                {kind: page, param: page, start: 1, total_pages: meta.pages}    ends at an empty page or at the total
-                {kind: link}                                        the Link header, rel=next
-    incremental: {param: desde, field: atualizado_em, initial: "2020-01-01"}
-    timeout_seconds, max_attempts, backoff_seconds, max_total_seconds, max_pages, max_page_mb, max_columns
+url: https://...           params, headers: mappings; a value may be a secret
+auth: {bearer: secret:...} | {basic: {user: ..., password: secret:...}}
+records: data.items        where the records stand in a page; without it the page is a list, or one record
+pagination: {kind: cursor, next: meta.next, param: cursor}      without param the value is the next page's address
+            {kind: page, param: page, start: 1, total_pages: meta.pages}    ends at an empty page or at the total
+            {kind: link}                                        the Link header, rel=next
+incremental: {param: desde, field: atualizado_em, initial: "2020-01-01"}
+timeout_seconds, max_attempts, backoff_seconds, max_total_seconds, max_pages, max_page_mb, max_columns
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def _url(options: Options) -> str:
         options.refuse("option 'url' is not an http or https address", "url: https://host/path")
     elif "@" in parts.netloc:
         options.refuse(
-            "option 'url' holds a user or password", "use auth: {basic: {user: ..., password: secret:env:NAME}}",
+            "option 'url' holds a user or password",
+            "use auth: {basic: {user: ..., password: secret:env:NAME}}",
             code="source.literal_secret",
         )
     return url

@@ -1,7 +1,7 @@
 """One request, with bounded retries; nothing secret ever leaves for another host.
 
-Retried: 429, 500, 502, 503, 504 and failures of the network, waiting as long as Retry-After says (seconds or a date), else
-twice as long each time. Nothing else is retried.
+Retried: 429, 500, 502, 503, 504 and failures of the network, waiting as long as Retry-After says (seconds or a date),
+else twice as long each time. Nothing else is retried.
 """
 
 from __future__ import annotations
@@ -155,10 +155,10 @@ class Fetcher:
     def _refuse_foreign(self, url: httpx.URL) -> None:
         origin = self._origin
         is_same = (url.scheme, url.host, _port(url)) == (origin.scheme, origin.host, _port(origin))
-        is_upgrade = (
-            (origin.scheme, url.scheme, url.host) == ("http", "https", origin.host)
-            and (_port(origin), _port(url)) == (80, 443)
-        )
+        is_upgrade = (origin.scheme, url.scheme, url.host) == ("http", "https", origin.host) and (
+            _port(origin),
+            _port(url),
+        ) == (80, 443)
         if is_same or is_upgrade:
             return
         if self._config.has_secrets or url.scheme not in ("http", "https"):
@@ -181,7 +181,9 @@ def _port(url: httpx.URL) -> int | None:
 
 def _refused(url: httpx.URL, status: int) -> SourceError:
     if status in (401, 403):
-        return SourceError("source.login_refused", f"{label(url)} refused the login ({status})", hint="check the option auth")
+        return SourceError(
+            "source.login_refused", f"{label(url)} refused the login ({status})", hint="check the option auth"
+        )
     if status in (404, 410):
         return SourceError("source.not_found", f"{label(url)} does not exist ({status})", hint="check the option url")
     return SourceError(

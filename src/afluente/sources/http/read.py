@@ -1,7 +1,7 @@
 """The connector `http`: what an API lists now, or since the last time.
 
-Invariant: a reading from the same position has the same identity. The same records as last time are nothing new, whatever
-else changed in the pages.
+Invariant: a reading from the same position has the same identity. The same records as last time are nothing new,
+whatever else changed in the pages.
 """
 
 from __future__ import annotations
@@ -84,5 +84,10 @@ class HttpSource:
 
     def _options_digest(self) -> str:
         config = self._config
-        meaning = (config.url, sorted((n, str(v)) for n, v in config.params.items()), config.records, config.incremental)
+        meaning = (
+            config.url,
+            sorted((n, str(v)) for n, v in config.params.items()),
+            config.records,
+            config.incremental,
+        )
         return hashlib.sha256(repr(meaning).encode()).hexdigest()[:16]

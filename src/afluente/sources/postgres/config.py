@@ -1,9 +1,9 @@
 """Options of the connector `postgres`, read into a frozen dataclass. Imports nothing heavy.
 
-    host, port: 5432, database, user, password: secret:...   sslmode: disable | prefer | require | verify-full
-    table: schema.name | query: "SELECT ..."
-    incremental: {column: atualizado_em, overlap: 2 days, max_window_rows: 200000}      without it the whole is read
-    statement_timeout_seconds, connect_timeout_seconds, max_columns, max_record_mb
+host, port: 5432, database, user, password: secret:...   sslmode: disable | prefer | require | verify-full
+table: schema.name | query: "SELECT ..."
+incremental: {column: atualizado_em, overlap: 2 days, max_window_rows: 200000}      without it the whole is read
+statement_timeout_seconds, connect_timeout_seconds, max_columns, max_record_mb
 """
 
 from __future__ import annotations

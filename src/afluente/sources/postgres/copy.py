@@ -123,7 +123,9 @@ def _sink(output: pa.NativeFile, digest: hashlib._Hash, max_bytes: int) -> Calla
 def _type_of(name: str, columns: tuple[PostgresColumn, ...]) -> str:
     for column in columns:
         if column.name in (HASH_COLUMN, RECENT_COLUMN):
-            raise SourceError("source.column_reserved", f"column '{column.name}' is reserved", hint="rename it in a query")
+            raise SourceError(
+                "source.column_reserved", f"column '{column.name}' is reserved", hint="rename it in a query"
+            )
         if column.name == name:
             return column.type
     raise SourceError(

@@ -13,12 +13,12 @@ import pyarrow as pa
 from afluente.sources.delimited.dialect import Limits
 from afluente.sources.delimited.layout import name_columns
 from afluente.sources.delimited.reading import DelimitedText, Format
-from afluente.sources.unpack import Bounds, unpack
 from afluente.sources.postgres.config import Config
 from afluente.sources.postgres.query import HASH_COLUMN, RECENT_COLUMN
 from afluente.sources.postgres.types import PostgresColumn, values_of
 from afluente.sources.postgres.window import SeenRows
 from afluente.sources.source import SOURCE_ROW, Batch, Landed, Landing, Parsed, Reject
+from afluente.sources.unpack import Bounds, unpack
 
 _BOUNDS = Bounds(max_bytes=1024**5, max_ratio=10**9)
 
@@ -48,7 +48,9 @@ class CopyDescription:
         return cls(columns, fields["null_text"], fields["is_incremental"], tuple(fields["seen"]))
 
 
-def texts_of(stream: IO[bytes], size_bytes: int, described: CopyDescription, config: Config, unit: str) -> DelimitedText:
+def texts_of(
+    stream: IO[bytes], size_bytes: int, described: CopyDescription, config: Config, unit: str
+) -> DelimitedText:
     """The copy as text columns, the two added ones last when it is incremental."""
     added = (HASH_COLUMN, RECENT_COLUMN) if described.is_incremental else ()
     names, _ = name_columns([c.name for c in described.columns], unit=unit, max_columns=config.max_columns)

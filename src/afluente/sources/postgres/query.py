@@ -33,7 +33,7 @@ def base_query(config: Config) -> str:
     """What is read, as a derived table named q."""
     if config.table:
         name = ".".join(identifier(part) for part in config.table.split("."))
-        return f"(SELECT * FROM {name}) AS q"
+        return f"(SELECT * FROM {name}) AS q"  # noqa: S608
     return f"(\n{config.query}\n) AS q"
 
 
@@ -58,8 +58,8 @@ class Window:
             return "number"
         raise SourceError(
             "source.overlap_unfit",
-            f"column '{self.incremental.column}' is {self.type}, and an overlap of {self.incremental.overlap!r} does not fit",
-            hint="a time column needs an overlap such as '2 days', a numeric one such as '1000', and others cannot be used",
+            f"column '{self.incremental.column}' is {self.type}: overlap {self.incremental.overlap!r} does not fit",
+            hint="a time column needs an overlap such as '2 days', a numeric one such as '1000'; others do not serve",
         )
 
     @property

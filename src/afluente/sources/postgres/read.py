@@ -12,6 +12,7 @@ import hashlib
 import io
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
@@ -44,14 +45,12 @@ class Postgres:
         if isinstance(config, list):
             raise_problems(config)
             raise AssertionError("options with problems that are all warnings")
-        try:
-            import asyncpg  # noqa: F401
-        except ImportError:
+        if find_spec("asyncpg") is None:
             raise SourceError(
                 "source.extra_missing",
                 "the connector postgres needs asyncpg, which is not installed",
                 hint="pip install 'afluente[postgres]'",
-            ) from None
+            )
         return PostgresSource(config, context)
 
 
@@ -132,9 +131,7 @@ class PostgresSource:
             return after
         return self._land(target, described, f"{self._label}/{number + 1:06d}", {**after, "sequence": number + 1})
 
-    def _scan(
-        self, target: Path, described: CopyDescription, incremental: IncrementalConfig
-    ) -> tuple[list[str], int]:
+    def _scan(self, target: Path, described: CopyDescription, incremental: IncrementalConfig) -> tuple[list[str], int]:
         """The hashes of the rows in the next window, and how many rows were not seen before."""
         from afluente.sources.postgres.parse import texts_of
         from afluente.sources.postgres.query import HASH_COLUMN, RECENT_COLUMN
@@ -151,7 +148,9 @@ class PostgresSource:
                 new_rows += batch.rows.num_rows if unseen is None else len(unseen)
                 new_rows += len(batch.rejects)
                 recent = batch.rows.column(RECENT_COLUMN)
-                window += [h for h, is_recent in zip(hashes.to_pylist(), recent.to_pylist(), strict=True) if is_recent == "t"]
+                window += [
+                    h for h, is_recent in zip(hashes.to_pylist(), recent.to_pylist(), strict=True) if is_recent == "t"
+                ]
                 if len(window) > incremental.max_window_rows:
                     raise SourceError(
                         "source.window_too_large",

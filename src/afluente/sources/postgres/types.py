@@ -1,7 +1,7 @@
 """PostgreSQL's types as Arrow's, and the texts of COPY as values of them.
 
-Invariant: a value is never changed to fit. A type without an exact counterpart stays text; a value without one (infinity,
-a year beyond 9999) becomes a reject.
+Invariant: a value is never changed to fit. A type without an exact counterpart stays text; a value without one
+(infinity, a year beyond 9999) becomes a reject.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class SeenRows:
         self._known = pa.array(list(self._left), pa.string())
 
     def unseen(self, hashes: pa.Array) -> pa.Array | None:
-        """The places of the rows not seen before, in order; None when that is all of them. Call it in the order of the rows."""
+        """The places of the rows not seen before; None when that is all of them. Call it in the order of the rows."""
         if not self._left:
             return None
         is_known = pc.is_in(hashes, value_set=self._known).to_numpy(zero_copy_only=False)
