@@ -209,3 +209,26 @@ def test_a_process_that_stands_still_keeps_its_run(tmp_path: Path) -> None:
     process.communicate()
     assert (status, "runs.already_running" in stderr) == (1, True)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("kibibytes", [150, 300, 450])
+def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(kibibytes: int, tmp_path: Path) -> None:
+    open_state(SQLITE, tmp_path).close()
+    command = f'ulimit -f {kibibytes}; exec "$@"'
+    arguments = [sys.executable, str(TOY), str(tmp_path), SQLITE, "execute"]
+    limited = subprocess.run(["bash", "-c", command, "bash", *arguments], capture_output=True, text=True, check=False)
+    assert (limited.returncode, "state.disk_full" in limited.stderr) in {(1, True), (0, False)}, limited.stderr
+    status, _, stderr = finish(tmp_path, SQLITE, "execute")
+    assert status == 0, stderr
+    assert {run.status for run, _ in read_runs(tmp_path, SQLITE)} == {"done"}
+
+
+def test_a_damaged_workflow_history_is_told_and_moving_it_aside_mends_it(tmp_path: Path) -> None:
+    folder = tmp_path / ".afluente"
+    folder.mkdir()
+    (folder / "runs.db").write_text("not a database, but long enough to have a header" * 100)
+    status, _, stderr = finish(tmp_path, SQLITE, "execute")
+    assert (status, "state.corrupt" in stderr, "runs.db" in stderr) == (1, True, True), stderr
+    (folder / "runs.db").unlink()
+    assert finish(tmp_path, SQLITE, "recover")[0] == 0
+    assert [run.status for run, _ in read_runs(tmp_path, SQLITE)] == ["done"]

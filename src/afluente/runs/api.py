@@ -159,14 +159,14 @@ def _health(database: Database, health: Health) -> tuple[HTTPStatus, Json]:
     with database.read() as connection:
         running = runs_table.newest(connection, pipeline=health.pipeline, status="running", limit=1)
     body: dict[str, Json] = {
-        "status": "ok" if health.is_alive else "stopping",
+        "status": health.status,
         "pipeline": health.pipeline,
         "started_at": health.started_at.isoformat(),
         "running": running[0].id if running else None,
         "schedules": [{"name": name, "cron": cron, "next": tick.isoformat()} for name, cron, tick in health.next_ticks],
         "last_error": health.last_error_code,
     }
-    return (HTTPStatus.OK if health.is_alive else HTTPStatus.SERVICE_UNAVAILABLE), body
+    return (HTTPStatus.OK if health.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE), body
 
 
 def _name_of(host: str) -> str:

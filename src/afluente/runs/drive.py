@@ -20,7 +20,7 @@ from afluente.runs.plan import Plan, Step
 LOOK_SECONDS = 0.1
 
 
-class Interrupted(BaseException):  # noqa: N818 - not an error: the run goes on later
+class Interrupted(BaseException):
     """The run stops here and can be resumed. Not an Exception, so that the workflow stays unfinished."""
 
     def __init__(self, *, has_running_steps: bool = False) -> None:

@@ -160,7 +160,7 @@ class Runs:
     def stop(self, *, grace_seconds: float = 10.0) -> None:
         """Ask the run to stop: no step starts any more, running ones have so long to end. The run is resumable.
 
-        Safe to call from a signal handler or another thread.
+        Safe to call from a signal handler or another thread. It is for good: this object runs nothing after it.
         """
         self._stop.ask(grace_seconds=grace_seconds)
 
@@ -337,7 +337,7 @@ class Runs:
 
 
 def executor_id(clock: Clock) -> str:
-    """This process's own name among those that share the state; made when it is first asked for."""
+    """The name of this process among those that share the state; made when it is first asked for."""
     global _EXECUTOR_ID  # noqa: PLW0603 - one a process
     if not _EXECUTOR_ID:
         _EXECUTOR_ID = new_id(clock.now())

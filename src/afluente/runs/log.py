@@ -67,11 +67,9 @@ class RunLog:
 
 
 def _plain(clock_time: str, sentence: str, step: str | None, fields: Mapping[str, Field]) -> str:
-    parts = [clock_time, sentence]
-    if step is not None:
-        parts.append(step)
-    parts += [f"{name}={_written(value)}" for name, value in fields.items()]
-    return "  ".join(parts[:2]) if len(parts) == 2 else f"{clock_time}  {sentence}: {'  '.join(parts[2:])}"
+    told = [] if step is None else [step]
+    told += [f"{name}={_written(value)}" for name, value in fields.items()]
+    return f"{clock_time}  {sentence}" + (f": {'  '.join(told)}" if told else "")
 
 
 def _written(value: Field) -> str:

@@ -48,8 +48,10 @@ class StepOutcome:
 
     @classmethod
     def of_error(cls, error: BaseException) -> StepOutcome:
-        """The outcome of a step that raised. What is not ours is told by its kind and place only: its text may
-        hold data."""
+        """The outcome of a step that raised.
+
+        What is not ours is told by its kind and place only: its text may hold data.
+        """
         if isinstance(error, AfluenteError):
             return cls(
                 status="refused" if isinstance(error, DataRefused) else "failed",

@@ -31,7 +31,7 @@ def this_process() -> Process:
 def this_host() -> str:
     """The host's name, and the process namespace where there is one: numbers mean nothing in another container."""
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return socket.gethostname()
     return f"{socket.gethostname()} {namespace}"
@@ -53,8 +53,10 @@ def is_proved_dead(process: Process) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """Clock ticks from boot to the process's start; None when there is no such process or it only waits to be
-    reaped. Source: proc(5), /proc/pid/stat."""
+    """Clock ticks from boot to the process's start; None when it is gone or only waits to be reaped.
+
+    Source: proc(5), /proc/pid/stat.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:

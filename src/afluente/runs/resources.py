@@ -95,12 +95,12 @@ def _resident_bytes(pid: str) -> int:
 def _descendants(pid: str) -> list[str]:
     found: list[str] = []
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return found
     for thread in threads:
         try:
-            children = Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split()
+            children = (thread / "children").read_text(encoding="ascii").split()
         except OSError:
             continue
         for child in children:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TextIO
+from typing import Literal, TextIO
 
 from afluente.core.clock import Clock, SystemClock
 from afluente.core.errors import AfluenteError
@@ -37,9 +37,9 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the scheduler lives, what it waits for, and what went wrong last."""
+    """What the scheduler does, what it waits for, and what went wrong last. Only `ok` answers ticks."""
 
-    is_alive: bool
+    status: Literal["starting", "ok", "stopping", "dead"]
     pipeline: str
     started_at: datetime
     next_ticks: tuple[tuple[str, str, datetime], ...]
@@ -92,14 +92,14 @@ class Scheduler:
                     self._stopping.wait(self._wait_after_error_seconds)
 
     def stop(self, *, grace_seconds: float = 10.0) -> None:
-        """Start no run any more; the one that goes on has so long to end its steps. From any thread."""
+        """Start no run any more; the one that goes on has so long to end its steps. For good, from any thread."""
         self._stopping.set()
         self._runs.stop(grace_seconds=grace_seconds)
 
     def health(self) -> Health:
         now = self._clock.now()
         return Health(
-            is_alive=self._thread is not None and self._thread.is_alive() and not self._stopping.is_set(),
+            status=self._status(),
             pipeline=self._pipeline,
             started_at=self._started_at,
             next_ticks=tuple(
@@ -107,6 +107,13 @@ class Scheduler:
             ),
             last_error_code=self._last_error_code,
         )
+
+    def _status(self) -> Literal["starting", "ok", "stopping", "dead"]:
+        if self._stopping.is_set():
+            return "stopping"
+        if self._thread is None:
+            return "starting"
+        return "ok" if self._thread.is_alive() else "dead"
 
     def _recover(self) -> None:
         for report in self._runs.recover():
