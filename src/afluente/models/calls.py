@@ -14,6 +14,7 @@ from afluente.core.nearest import nearest
 from afluente.models.functions import FUNCTIONS
 from afluente.models.functions.alternatives import ALTERNATIVES
 from afluente.models.functions.signature import Signature
+from afluente.models.operators import arithmetic
 from afluente.models.spark_types import BOOLEAN, INT, SparkType, array_of, quote
 from afluente.models.typed import Typed, cast_sql
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _UNORDERED = ("collect_list", "collect_set", "array_agg")
 _ORDERING = ("sort_array", "array_sort", "size", "cardinality", "array_size", "array_min", "array_max", "array_contains")
+TRIED = {"try_add": "Add", "try_subtract": "Sub", "try_multiply": "Mul", "try_divide": "Div"}
 LAMBDAS = ("transform", "filter", "exists", "forall", "aggregate", "reduce")
 _FRAME_SIDES = {"UNBOUNDED", "CURRENT ROW"}
 
@@ -37,8 +39,17 @@ class Calls:
         if name in LAMBDAS:
             return self._with_lambda(name, node)
         arguments, distinct = self._arguments(node)
+        if name in TRIED:
+            return self._tried(name, arguments, node)
         self._check_order(name, node)
         return self._apply(name, arguments, node, distinct=distinct)
+
+    def _tried(self, name: str, arguments: Sequence[Typed], node: exp.Anonymous) -> Typed:
+        found = arithmetic(TRIED[name], *arguments) if len(arguments) == 2 else None  # noqa: PLR2004 - two operands
+        if found is None:
+            self._refuse(node, f"{name}({', '.join(str(a.type) for a in arguments)}) is not allowed with these arguments")
+        self.expressions.use(name)
+        return Typed(f"TRY({found[0]})", found[1], node)
 
     def named(self, name: str, arguments: Sequence[Typed], node: exp.Expr, used: str = "") -> Typed:
         """The call of a function that an operator stands for."""
@@ -114,21 +125,16 @@ class Calls:
         return Typed(sql, kind, node) if sql and kind else None
 
     def filtered(self, node: exp.Filter) -> Typed:
-        """`aggregate(x) FILTER (WHERE c)`: what fails in x outside c must not be evaluated, so c guards x."""
+        """`aggregate(x) FILTER (WHERE c)`. In both engines x is evaluated on rows outside c too, and may fail there."""
         inner = node.this
         if not isinstance(inner, exp.Anonymous):
             self._refuse(node, "FILTER stands after an aggregate")
         condition = self.expressions.condition(node.expression.this)
         arguments, distinct = self._arguments(inner)
-        guarded = [
-            Typed(f"CASE WHEN {condition} THEN {argument.sql} END", argument.type, argument.node) for argument in arguments
-        ]
         name = str(inner.this).lower()
-        if name in ("percentile", "max_by", "min_by", "count_if"):
-            guarded = [guarded[0], *arguments[1:]]
         self._check_order(name, inner)
         self.expressions.use("FILTER")
-        return self._apply(name, guarded, node, over=f" FILTER (WHERE {condition})", distinct=distinct)
+        return self._apply(name, arguments, node, over=f" FILTER (WHERE {condition})", distinct=distinct)
 
     def window(self, node: exp.Window) -> Typed:
         inner, nulls = node.this, ""

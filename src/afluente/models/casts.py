@@ -28,6 +28,8 @@ def cast(value: Typed, wanted: SparkType) -> str | None:
         return value.sql
     if have.name == "void":
         return cast_sql("NULL", wanted)
+    if "float" in (have.name, wanted.name):
+        return cast_sql(value.sql, wanted) if wanted.name == "double" else None
     if wanted == STRING:
         return _to_string(value)
     if have == STRING:
@@ -47,6 +49,8 @@ def try_cast(value: Typed, wanted: SparkType) -> str | None:
 
 def _to_string(value: Typed) -> str | None:
     have = value.type
+    if have == BINARY:
+        return f"decode({value.sql})"
     if have.is_integral or have.is_decimal or have in (BOOLEAN, DATE) or have.name == "timestamp_ntz":
         return cast_sql(value.sql, STRING)
     if have.name == "timestamp":
@@ -63,7 +67,7 @@ def _from_number(value: Typed, wanted: SparkType) -> str | None:
     if wanted.is_integral:
         return cast_sql(sql, wanted) if have.is_integral else f"CAST(trunc({sql}) AS {wanted.duckdb})"
     if wanted.is_decimal and have.is_fractional:
-        return cast_sql(cast_sql(sql, STRING), wanted)
+        return let([sql], lambda v: f"CASE WHEN isfinite({v[0]}) THEN {cast_sql(cast_sql(v[0], STRING), wanted)} END")
     if wanted.is_decimal or wanted.name == "double":
         return cast_sql(sql, wanted)
     if wanted.name == "timestamp" and have.is_integral:

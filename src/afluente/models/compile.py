@@ -77,7 +77,7 @@ def spark_text(sql: str, tree: exp.Query) -> str:
     replaced: list[tuple[int, int, str]] = []
     for node in tree.find_all(exp.Table, exp.Column):
         layer = node.args.get("db")
-        name = node.args["table"] if isinstance(node, exp.Column) else node.this
+        name = node.args.get("table") if isinstance(node, exp.Column) else node.this
         if not isinstance(layer, exp.Identifier) or not isinstance(name, exp.Identifier):
             continue
         view = TableName(layer.name.lower(), name.name.lower()).view

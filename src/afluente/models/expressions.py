@@ -33,7 +33,7 @@ _EXTRACT = {
         "dayofyear": "doy",
         "hour": "hour h hours hr hrs",
         "minute": "minute m min mins minutes",
-        "extract_second": "second s sec seconds secs",
+        "extract second": "second s sec seconds secs",
     }.items()
     for name in names.split()
 }
@@ -295,7 +295,8 @@ class Expressions:
         if function == "ILIKE":
             self.refuse(node, "ILIKE folds case differently in each engine", hint="use lower(x) LIKE 'pattern'")
         self.use("LIKE")
-        return Typed(f"({value.sql} LIKE {pattern.sql} ESCAPE {text(escape)})", BOOLEAN, node)
+        negation = "NOT " if node.args.get("negate") else ""
+        return Typed(f"({value.sql} {negation}LIKE {pattern.sql} ESCAPE {text(escape)})", BOOLEAN, node)
 
     _ilike = _like
 

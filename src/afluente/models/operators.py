@@ -69,7 +69,7 @@ def arithmetic(kind: str, left: Typed, right: Typed) -> tuple[str, SparkType] | 
         return None
     first, second = _as(left, common), _as(right, common)
     if kind == "Mod":
-        return let([first, second], lambda v: _guarded(v[0], v[1], f"{v[0]} % {v[1]}", common)), common
+        return let([first, second], lambda v: remainder(v[0], v[1], common, right.constant)), common
     return cast_sql(f"{first} {ARITHMETIC[kind]} {second}", common), common
 
 
@@ -83,6 +83,14 @@ def _as(side: Typed, kind: SparkType) -> str:
 
 def _guarded(left: str, right: str, sql: str, kind: SparkType) -> str:
     return f"CASE WHEN {right} = 0 AND {left} IS NOT NULL THEN {fail('division by zero', kind)} ELSE {sql} END"
+
+
+def remainder(left: str, right: str, kind: SparkType, constant: object = None) -> str:
+    """`left % right` of integers: by zero it fails, and by -1 it is 0 even for the smallest number."""
+    if isinstance(constant, int) and constant not in (0, -1):
+        return cast_sql(f"{left} % {right}", kind)
+    rest = f"CASE WHEN {right} = -1 AND {left} IS NOT NULL THEN 0 ELSE {left} % {right} END"
+    return _guarded(left, right, cast_sql(rest, kind), kind)
 
 
 def _integral_division(left: Typed, right: Typed) -> tuple[str, SparkType] | None:
@@ -127,7 +135,8 @@ def _decimal(kind: str, left: Typed, right: Typed) -> tuple[str, SparkType] | No
         case "Mod":
             return let([a, b], lambda v: _guarded(v[0], v[1], cast_sql(f"{v[0]} % {v[1]}", result), result)), result
         case _:
-            return cast_sql(f"{a} {ARITHMETIC[kind]} {b}", result), result
+            roomy = cast_sql(a, decimal(MAX_PRECISION, first.scale)) if kind == "Mul" and result.precision > 18 else a  # noqa: PLR2004 - what 64 bits hold
+            return cast_sql(f"{roomy} {ARITHMETIC[kind]} {b}", result), result
 
 
 def _decimal_result(kind: str, left: SparkType, right: SparkType) -> SparkType | None:

@@ -20,6 +20,7 @@ from afluente.models.spark_types import INT, SparkType, quote, wider
 from afluente.models.typed import Typed, cast_sql
 
 _SET_OPERATIONS = {"Union": "UNION", "Intersect": "INTERSECT", "Except": "EXCEPT"}
+_GROUPINGS = {"Rollup": "ROLLUP", "Cube": "CUBE", "GroupingSets": "GROUPING SETS"}
 _JOINS = {"": "INNER JOIN", "INNER": "INNER JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN"}
 
 
@@ -119,6 +120,7 @@ class Relations:
         columns = tuple((name, typed.type) for name, typed in items)
         selected = ", ".join(f"{_typed_null(typed)} AS {quote(name)}" for name, typed in items)
         group = self._group(node, items, expressions)
+        self._refuse_shadowed(node, items, scope)
         having = node.args.get("having")
         sql_having = f" HAVING {expressions.condition(having.this)}" if having is not None else ""
         order = node.args.get("order")
@@ -147,19 +149,38 @@ class Relations:
                 scope.aliases[name.lower()] = typed
         return items
 
+    def _refuse_shadowed(self, node: exp.Select, items: list[tuple[str, Typed]], scope: Scope) -> None:
+        """In HAVING and inside ORDER BY, Spark takes an alias before a column of the same name."""
+        plain = Scope(self.context, scope.sources, scope.merged)
+        places: list[exp.Expr] = [node.args["having"]] if node.args.get("having") is not None else []
+        order = node.args.get("order")
+        places += [item.this for item in order.expressions if not isinstance(item.this, exp.Column)] if order is not None else []
+        given = {name.lower(): typed.sql for name, typed in items}
+        for column in (column for place in places for column in place.find_all(exp.Column) if not column.table):
+            found = plain.find(column)
+            if found is not None and given.get(column.name.lower(), found.sql) != found.sql:
+                message = f"'{column.name}' is both a column and another output's alias"
+                self.context.refuse(column, message, hint="give the output another alias, or write table.column")
+
     def _group(self, node: exp.Select, items: list[tuple[str, Typed]], expressions: Expressions) -> str:
         group = node.args.get("group")
         if group is None:
             return ""
         self.context.used.add("GROUP BY")
-        parts = [self._group_key(item, items, expressions) for item in group.expressions]
-        for name, keyword in (("rollup", "ROLLUP"), ("cube", "CUBE"), ("grouping_sets", "GROUPING SETS")):
-            for clause in group.args.get(name) or []:
-                if not clause.expressions:
-                    self.context.refuse(clause, f"WITH {keyword} is not allowed", hint=f"write GROUP BY {keyword} (a, b)")
-                self.context.used.add(keyword)
-                inner = ", ".join(self._group_key(item, items, expressions) for item in clause.expressions)
-                parts.append(f"{keyword} ({inner})")
+        written = list(group.expressions)
+        for name in ("rollup", "cube", "grouping_sets"):
+            written += group.args.get(name) or []
+        parts: list[str] = []
+        for item in written:
+            keyword = _GROUPINGS.get(type(item).__name__)
+            if keyword is None:
+                parts.append(self._group_key(item, items, expressions))
+                continue
+            if not item.expressions:
+                self.context.refuse(item, f"WITH {keyword} is not allowed", hint=f"write GROUP BY {keyword} (a, b)")
+            self.context.used.add(keyword)
+            inner = ", ".join(self._group_key(part, items, expressions) for part in item.expressions)
+            parts.append(f"{keyword} ({inner})")
         return f" GROUP BY {', '.join(parts)}"
 
     def _group_key(self, item: exp.Expr, items: list[tuple[str, Typed]], expressions: Expressions) -> str:

@@ -73,6 +73,10 @@ class Scope:
             return found
         raise self._unknown(node, name, self._names())
 
+    def find(self, node: exp.Column) -> Typed | None:
+        """The column a bare name means here, or None."""
+        return self._plain(node, node.name)
+
     def _plain(self, node: exp.Expr, name: str) -> Typed | None:
         if name.lower() in self.variables:
             return Typed(quote(name.lower()), self.variables[name.lower()], node)

@@ -38,12 +38,9 @@ def cast_sql(sql: str, kind: SparkType) -> str:
 
 def fail(message: str, kind: SparkType) -> str:
     """An expression of type `kind` that fails with `message` when, and only when, it is evaluated."""
-    failing = f"CAST({text(message)} AS INTEGER)"
-    if kind.is_integral or kind.is_decimal or kind.is_fractional:
-        return cast_sql(failing, kind)
     if kind == STRING:
-        return f"CAST({failing} AS VARCHAR)"
-    return f"(CASE WHEN {failing} = 0 THEN {cast_sql('NULL', kind)} END)"
+        return f"CAST(CAST({text(message)} AS INTEGER) AS VARCHAR)"
+    return cast_sql(text(message), kind)
 
 
 def let(values: Sequence[str], body: Callable[[Sequence[str]], str]) -> str:

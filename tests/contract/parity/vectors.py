@@ -61,6 +61,22 @@ def encode(value: Any) -> Any:
             raise TypeError(f"no encoding for {type(value)}")
 
 
+def spark_text(sql: str) -> str:
+    """A query of the vectors with the view's name in the place of the table's."""
+    text = sql.replace("silver.edge.", "edge.").replace("silver.edge WHERE edge", "silver__edge edge WHERE edge")
+    return text.replace("silver.edge", "silver__edge")
+
+
+def types(frame: Any) -> dict[str, str]:
+    """The columns of a Spark frame and their types."""
+    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+
+
+def plain(row: Any) -> list[Any]:
+    """A Spark row's values, structs as dicts."""
+    return [item.asDict(recursive=True) if hasattr(item, "asDict") else item for item in row]
+
+
 def same(left: Any, right: Any) -> bool:
     """Equal values; floats within 1e-12 of each other."""
     if isinstance(left, float) or isinstance(right, float):

@@ -137,7 +137,13 @@ SIGNATURES: tuple[Signature, ...] = (
     *_spreads("var_pop", "var_pop"),
     *_spreads("covar_pop", "covar_pop", "double, double"),
     *_spreads("covar_samp", "covar_samp", "double, double"),
-    *_spreads("corr", "corr", "double, double"),
+    aggregate(
+        "corr",
+        "double, double",
+        DOUBLE,
+        "CASE WHEN regr_count({0}, {1}){over} > 1 AND regr_sxx({0}, {1}){over} <> 0 AND regr_syy({0}, {1}){over} <> 0 "
+        "THEN corr({0}, {1}){over} END",
+    ),
     aggregate("percentile", "number, number", DOUBLE, _percentile),
     aggregate("median", "number", DOUBLE, lambda a: f"quantile_cont({cast_sql(a[0].sql, DOUBLE)}, 0.5){_AGG}"),
     *(

@@ -38,6 +38,7 @@ ALTERNATIVES: dict[str, str] = {
     "date_part": "write extract(FIELD FROM x)",
     "datepart": "write extract(FIELD FROM x)",
     "ilike": "use lower(x) LIKE 'pattern'",
+    "levenshtein": "engines count bytes or characters; compare lower(x) = lower(y)",
     "struct": "write named_struct('name', value, ...)",
     "timestampdiff": "subtract unix_timestamp(x) values",
 }

@@ -87,13 +87,15 @@ def _unix_from_text(arguments: Sequence[Typed]) -> str | None:
 
 def _months_between(arguments: Sequence[Typed]) -> str:
     def body(v: Sequence[str]) -> str:
-        later, sooner = (f"CAST({value} AS TIMESTAMP)" for value in v)
+        days = [f"CAST({value} AS DATE)" for value in v]
+        later, sooner = days
         months = f"((year({later}) * 12 + month({later})) - (year({sooner}) * 12 + month({sooner})))"
-        both_last = f"(last_day({later}) = CAST({later} AS DATE) AND last_day({sooner}) = CAST({sooner} AS DATE))"
-        seconds = (
-            f"((day({later}) - day({sooner})) * 86400 + floor(epoch({later} - date_trunc('day', {later}))) "
-            f"- floor(epoch({sooner} - date_trunc('day', {sooner}))))"
-        )
+        both_last = f"(last_day({later}) = {later} AND last_day({sooner}) = {sooner})"
+        clocks = [
+            f"floor((epoch_us({value}) - epoch_us(CAST({day} AS TIMESTAMP WITH TIME ZONE))) / 1000000)"
+            for value, day in zip(v, days, strict=True)
+        ]
+        seconds = f"((day({later}) - day({sooner})) * 86400 + {clocks[0]} - {clocks[1]})"
         return (
             f"CASE WHEN day({later}) = day({sooner}) OR {both_last} THEN CAST({months} AS DOUBLE) "
             f"ELSE round({months} + {seconds} / 2678400.0::DOUBLE, 8) END"
@@ -124,7 +126,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *_part("hour", "hour({0})", "timestamp"),
     *_part("minute", "minute({0})", "timestamp"),
     *_part("second", "second({0})", "timestamp"),
-    scalar("extract_second", "timestamp", decimal(8, 6), "CAST(epoch_us({0}) % 60000000 / 1000000.0 AS DECIMAL(8, 6))"),
+    scalar("extract second", "timestamp", decimal(8, 6), "CAST(epoch_us({0}) % 60000000 / 1000000.0 AS DECIMAL(8, 6))"),
     scalar("monthname", "day", STRING, "strftime({0}, '%b')"),
     scalar("dayname", "day", STRING, "strftime({0}, '%a')"),
     *(scalar(name, "day, int", DATE, "({0} + {1})") for name in ("date_add", "dateadd")),

@@ -9,6 +9,7 @@ from afluente.models.spark_types import BIGINT, BOOLEAN, DOUBLE, INT, MAX_PRECIS
 from afluente.models.typed import Typed, cast_sql, fail, let
 
 _MAX_ROUNDING = 18
+_NAN = "CAST('NaN' AS DOUBLE)"
 
 
 def _whole(arguments: Sequence[Typed]) -> SparkType:
@@ -21,9 +22,16 @@ def _whole(arguments: Sequence[Typed]) -> SparkType:
 def _ceil_or_floor(function: str) -> Callable[[Sequence[Typed]], str]:
     def render(arguments: Sequence[Typed]) -> str:
         kind, sql = arguments[0].type, arguments[0].sql
+        if kind.is_fractional:
+            return let([f"{function}({sql})"], lambda v: _as_long(v[0]))
         return cast_sql(sql if kind.is_integral else f"{function}({sql})", _whole(arguments))
 
     return render
+
+
+def _as_long(sql: str) -> str:
+    """A double as Spark makes it a long: NaN is 0, and what is too large fails."""
+    return f"CASE WHEN isnan({sql}) THEN 0 ELSE CAST({sql} AS BIGINT) END"
 
 
 def _digits(arguments: Sequence[Typed]) -> int | None:
@@ -98,13 +106,28 @@ def _log(arguments: Sequence[Typed]) -> str:
     )
 
 
+def _power(arguments: Sequence[Typed]) -> str:
+    return let(
+        [a.sql for a in arguments],
+        lambda v: (
+            f"CASE WHEN {v[0]} IS NOT NULL AND (isnan({v[1]}) OR (abs({v[0]}) = 1 AND isinf({v[1]}))) THEN {_NAN} "
+            f"ELSE pow({v[0]}, {v[1]}) END"
+        ),
+    )
+
+
 def _modulo(*, is_positive: bool, is_try: bool = False) -> Callable[[Sequence[Typed]], str | None]:
     def render(arguments: Sequence[Typed]) -> str | None:
         kind = arguments[0].type
+        if kind.is_decimal or not kind.is_number:
+            return None
         zero = cast_sql("NULL", kind) if is_try else fail("division by zero", kind)
 
         def body(v: Sequence[str]) -> str:
-            rest = cast_sql(f"{v[0]} % {v[1]}", kind)
+            plain = f"{v[0]} % {v[1]}"
+            if kind.is_integral:
+                plain = f"CASE WHEN {v[1]} = -1 AND {v[0]} IS NOT NULL THEN 0 ELSE {plain} END"
+            rest = cast_sql(plain, kind)
             if is_positive:
                 shifted = cast_sql(f"({rest} + {v[1]}) % {v[1]}", kind)
                 rest = f"CASE WHEN {rest} < 0 THEN {shifted} ELSE {rest} END"
@@ -119,7 +142,6 @@ def _plain(name: str, sql: str) -> Signature:
     return scalar(name, "double", DOUBLE, sql)
 
 
-_NAN = "CAST('NaN' AS DOUBLE)"
 _WITHIN_ONE = "(abs({x}) <= 1 OR isnan({x}))"
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -132,7 +154,7 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("round", "number, constant int", _rounded_type, _round),
     scalar("bround", "number", _rounded_type, _bround),
     scalar("bround", "number, constant int", _rounded_type, _bround),
-    *(scalar(name, "double, double", DOUBLE, "pow({0}, {1})") for name in ("power", "pow")),
+    *(scalar(name, "double, double", DOUBLE, _power) for name in ("power", "pow")),
     scalar("sqrt", "double", DOUBLE, _domain("({x} >= 0 OR isnan({x}))", _NAN, "sqrt({x})")),
     _plain("cbrt", "cbrt({0})"),
     _plain("exp", "exp({0})"),
@@ -163,14 +185,14 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("mod", "common, common", first_type, _modulo(is_positive=False)),
     scalar("pmod", "common, common", first_type, _modulo(is_positive=True)),
     scalar("try_mod", "common, common", first_type, _modulo(is_positive=False, is_try=True)),
-    scalar("bit_count", "integral", INT, "CAST(bit_count({0}) AS INTEGER)"),
+    scalar("bit_count", "integral", INT, "CAST(bit_count(CAST({0} AS BIGINT)) AS INTEGER)"),
     scalar("shiftright", "int, int", INT, "({0} >> ({1} & 31))"),
     scalar("shiftright", "bigint, int", BIGINT, "({0} >> ({1} & 63))"),
     scalar(
         "width_bucket",
         "double, double, double, bigint",
         BIGINT,
-        "CASE WHEN {3} <= 0 OR {1} = {2} THEN NULL "
+        "CASE WHEN {0} IS NULL OR {1} IS NULL OR {2} IS NULL OR {3} IS NULL OR {3} <= 0 OR {1} = {2} OR isnan({0}) OR isnan({1}) OR isnan({2}) THEN NULL "
         "WHEN {1} < {2} AND {0} < {1} OR {1} > {2} AND {0} > {1} THEN 0 "
         "WHEN {1} < {2} AND {0} >= {2} OR {1} > {2} AND {0} <= {2} THEN {3} + 1 "
         "ELSE CAST(floor({3} * ({0} - {1}) / ({2} - {1})) AS BIGINT) + 1 END",

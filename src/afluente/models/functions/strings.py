@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from afluente.models.functions.signature import Signature, scalar
@@ -9,19 +10,20 @@ from afluente.models.regex import groups, is_empty_match, to_re2, to_rewrite
 from afluente.models.spark_types import BINARY, BOOLEAN, INT, STRING, array_of, text
 from afluente.models.typed import Typed, let
 
+_JSON_PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z_0-9]*|\[[0-9]+\])*")
 _DIGESTS = {0: "sha256", 256: "sha256"}
 
 
 def _substring(arguments: Sequence[Typed]) -> str:
     def body(v: Sequence[str]) -> str:
-        begin = f"CASE WHEN {v[1]} > 0 THEN {v[1]} - 1 WHEN {v[1]} < 0 THEN length({v[0]}) + {v[1]} ELSE 0 END"
+        begin = f"CASE WHEN {v[1]} > 0 THEN {v[1]} - 1 WHEN {v[1]} < 0 THEN length({v[0]}) + {v[1]} WHEN {v[1]} = 0 THEN 0 END"
         start = f"CAST({begin} AS BIGINT)"
         if len(v) == 2:  # noqa: PLR2004 - without a length
-            return f"substring({v[0]}, greatest({start}, 0) + 1)"
+            return f"CASE WHEN {v[1]} IS NOT NULL THEN substring({v[0]}, greatest({start}, 0) + 1) END"
         size = f"(least({start} + {v[2]}, length({v[0]})) - greatest({start}, 0))"
         return (
             f"CASE WHEN {v[2]} <= 0 AND {v[0]} IS NOT NULL AND {v[1]} IS NOT NULL THEN '' "
-            f"WHEN {v[2]} IS NOT NULL THEN substring({v[0]}, greatest({start}, 0) + 1, greatest({size}, 0)) END"
+            f"WHEN {v[1]} IS NOT NULL AND {v[2]} IS NOT NULL THEN substring({v[0]}, greatest({start}, 0) + 1, greatest({size}, 0)) END"
         )
 
     return let([argument.sql for argument in arguments], body)
@@ -46,7 +48,7 @@ def _locate(arguments: Sequence[Typed]) -> str:
     return let(
         [argument.sql for argument in arguments],
         lambda v: (
-            f"CASE WHEN {v[0]} IS NULL OR {v[1]} IS NULL THEN NULL WHEN coalesce({v[2]}, 0) < 1 THEN 0 "
+            f"CASE WHEN {v[2]} IS NULL THEN 0 WHEN {v[0]} IS NULL OR {v[1]} IS NULL THEN NULL WHEN {v[2]} < 1 THEN 0 "
             f"WHEN {v[0]} = '' AND {v[2]} > length({v[1]}) + 1 THEN 0 "
             f"WHEN strpos(substring({v[1]}, {v[2]}), {v[0]}) = 0 THEN 0 "
             f"ELSE CAST(strpos(substring({v[1]}, {v[2]}), {v[0]}) + {v[2]} - 1 AS INTEGER) END"
@@ -60,7 +62,7 @@ def _pattern(argument: Typed, *, is_test: bool = False) -> str | None:
 
 def _regexp_replace(arguments: Sequence[Typed]) -> str | None:
     pattern = _pattern(arguments[1])
-    if pattern is None:
+    if pattern is None or is_empty_match(str(arguments[1].constant)):
         return None
     rewrite = to_rewrite(str(arguments[2].constant), groups(str(arguments[1].constant)))
     if rewrite is None:
@@ -73,6 +75,8 @@ def _regexp_extract(*, is_all: bool) -> Callable[[Sequence[Typed]], str | None]:
         pattern = _pattern(arguments[1])
         wanted = arguments[2].constant if len(arguments) > 2 else 1  # noqa: PLR2004 - a group is given
         if pattern is None or not isinstance(wanted, int) or not 0 <= wanted <= groups(str(arguments[1].constant)):
+            return None
+        if is_all and is_empty_match(str(arguments[1].constant)):
             return None
         function = "regexp_extract_all" if is_all else "regexp_extract"
         found = f"{function}({arguments[0].sql}, {text(pattern)}, {wanted})"
@@ -161,6 +165,13 @@ def _hex(arguments: Sequence[Typed]) -> str:
     return f"hex(encode({arguments[0].sql}))" if arguments[0].type == STRING else f"hex({arguments[0].sql})"
 
 
+def _json(arguments: Sequence[Typed]) -> str | None:
+    path, sql = str(arguments[1].constant), arguments[0].sql
+    if not _JSON_PATH.fullmatch(path):
+        return None
+    return f"CASE WHEN json_valid({sql}) THEN json_extract_string({sql}, {text(path)}) END"
+
+
 def _utf8(arguments: Sequence[Typed], sql: str) -> str | None:
     return sql if str(arguments[1].constant).lower() == "utf-8" else None
 
@@ -175,6 +186,16 @@ def _find_in_set(arguments: Sequence[Typed]) -> str:
         f"CASE WHEN {arguments[0].sql} IS NULL OR {arguments[1].sql} IS NULL THEN NULL "
         f"WHEN contains({arguments[0].sql}, ',') THEN 0 "
         f"ELSE CAST(coalesce(list_position(string_split({arguments[1].sql}, ','), {arguments[0].sql}), 0) AS INTEGER) END"
+    )
+
+
+def _unhex(arguments: Sequence[Typed]) -> str:
+    return let(
+        [arguments[0].sql],
+        lambda v: (
+            f"CASE WHEN regexp_full_match({v[0]}, '[0-9a-fA-F]*') "
+            f"THEN unhex(CASE WHEN length({v[0]}) % 2 = 1 THEN '0' || {v[0]} ELSE {v[0]} END) END"
+        ),
     )
 
 
@@ -196,12 +217,12 @@ SIGNATURES: tuple[Signature, ...] = (
     *(scalar(name, "string, string", STRING, name + "({1}, {0})") for name in ("ltrim", "rtrim")),
     *_each("substring substr", "string, int", STRING, _substring),
     *_each("substring substr", "string, int, int", STRING, _substring),
-    scalar("left", "string, int", STRING, "left({0}, greatest({1}, 0))"),
-    scalar("right", "string, int", STRING, "right({0}, greatest({1}, 0))"),
+    scalar("left", "string, int", STRING, "left({0}, CASE WHEN {1} < 0 THEN 0 ELSE {1} END)"),
+    scalar("right", "string, int", STRING, "right({0}, CASE WHEN {1} < 0 THEN 0 ELSE {1} END)"),
     *(scalar(name, "string, int", STRING, _pad(name)) for name in ("lpad", "rpad")),
     *(scalar(name, "string, int, string", STRING, _pad(name)) for name in ("lpad", "rpad")),
     scalar("concat", "texty, texty*", STRING, _concat),
-    scalar("concat_ws", "string, string*", STRING, "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}) END"),
+    scalar("concat_ws", "string, string*", STRING, "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}, CAST(NULL AS VARCHAR)) END"),
     scalar("instr", "string, string", INT, "CAST(strpos({0}, {1}) AS INTEGER)"),
     *_each("locate position", "string, string", INT, "CAST(strpos({1}, {0}) AS INTEGER)"),
     *_each("locate position", "string, string, int", INT, _locate),
@@ -209,9 +230,9 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("replace", "string, string", STRING, "replace({0}, {1}, '')"),
     scalar("translate", "string, constant string, constant string", STRING, _translate),
     scalar("reverse", "string", STRING, "reverse({0})"),
-    scalar("repeat", "string, int", STRING, "repeat({0}, greatest({1}, 0))"),
+    scalar("repeat", "string, int", STRING, "repeat({0}, CASE WHEN {1} < 0 THEN 0 ELSE {1} END)"),
     scalar("initcap", "string", STRING, _initcap),
-    scalar("space", "int", STRING, "repeat(' ', greatest({0}, 0))"),
+    scalar("space", "int", STRING, "repeat(' ', CASE WHEN {0} < 0 THEN 0 ELSE {0} END)"),
     scalar("split", "string, constant string", array_of(STRING), _split),
     scalar("split_part", "string, constant string, constant int", STRING, _split_part),
     scalar("substring_index", "string, constant string, constant int", STRING, _substring_index),
@@ -234,12 +255,12 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("sha2", "binary, constant int", STRING, _sha2),
     scalar("hex", "string", STRING, _hex),
     scalar("hex", "binary", STRING, _hex),
-    scalar("unhex", "string", BINARY, "unhex(CASE WHEN length({0}) % 2 = 1 THEN '0' || {0} ELSE {0} END)"),
+    scalar("unhex", "string", BINARY, _unhex),
     scalar("base64", "binary", STRING, "to_base64({0})"),
     scalar("base64", "string", STRING, "to_base64(encode({0}))"),
     scalar("encode", "string, constant string", BINARY, lambda a: _utf8(a, f"encode({a[0].sql})")),
     scalar("decode", "binary, constant string", STRING, lambda a: _utf8(a, f"decode({a[0].sql})")),
-    scalar("levenshtein", "string, string", INT, "CAST(levenshtein({0}, {1}) AS INTEGER)"),
     scalar("elt", "int, string, string*", STRING, _elt),
+    scalar("get_json_object", "string, constant string", STRING, _json),
     scalar("find_in_set", "string, string", INT, _find_in_set),
 )

@@ -1,0 +1,1 @@
+GAPS: dict[str, str] = {}
