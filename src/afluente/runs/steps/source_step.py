@@ -67,6 +67,13 @@ class SourceStep:
         position = dict(found.position) if found and self._lake.exists(self._table) else {}
         return {"position": position, "at": self._now.isoformat()}
 
+    def has_news(self) -> bool:
+        """Whether the source has a unit that was not brought in yet. It may land the first one; nothing else."""
+        position = self.prepare()["position"]
+        if not isinstance(position, dict) or not self._lake.exists(self._table):
+            return True
+        return next(iter(self._workspace.source(self._name).read(position)), None) is not None
+
     def run(self, durable_input: Mapping[str, Json]) -> StepOutcome:
         position = durable_input["position"]
         if not isinstance(position, dict):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from afluente.core.clock import Clock, SystemClock
 from afluente.project.settings import Project, SecretReference
+from afluente.runs.limits import Limits
 from afluente.state.secret import resolve
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ class Workspace:
         settings = next(source for source in self.project.sources if source.name == name)
         context = SourceContext(self.project.root, self.secret, self.clock, SourceLanding(self.lake.landing))
         return open_source(settings, context)
+
+    def limits(self) -> Limits:
+        """How many steps run at once, from the sources' settings."""
+        return Limits(sources={source.name: source.concurrency for source in self.project.sources})
 
     def close(self) -> None:
         for name in ("engine", "state"):
