@@ -2,18 +2,18 @@
 
 Job: from the bronze table of `bench.vendas` to four Delta tables.
 `silver`: id bigint, cpf text of 11 digits, cnpj text of 14, email with its domain in lower case, phone in E.164, cep
-text of 8, preco decimal(12,2), data date, cidade trimmed, produto in upper case, updated_at timestamp in UTC; rows without
-a failure, of each id only the one with the latest updated_at (a missing one is the oldest).
-`quarantine`: every row with a failure, its bronze columns as they came, and `failures`, a list of {rule, column, value,
-reason} in the order of RULES. `repairs`: (rule, rows) counted over all rows read. `gold`: (mes as yyyy-MM, cidade, receita,
-linhas) over silver.
+text of 8, preco decimal(12,2), data date, cidade trimmed, produto in upper case, updated_at timestamp in UTC; rows
+without a failure, of each id only the one with the latest updated_at (a missing one is the oldest).
+`quarantine`: every row with a failure, its bronze columns as they came, and `failures`, a list of {rule, column,
+value, reason} in the order of RULES. `repairs`: (rule, rows) counted over all rows read. `gold`: (mes as yyyy-MM,
+cidade, receita, linhas) over silver.
 
 Blanks around a value do not count, and nothing left is a missing value. Every column but id may be missing.
-CPF: dots and hyphens dropped; 9 or 10 digits are completed with zeros when the check digits prove it (a repair); eleven
-equal digits are false. CNPJ: dots, slashes and hyphens dropped, letters allowed in the first twelve places; all zeros is
-false. Telephone: optional +55, a DDD that exists, then 9 and eight digits or 2-5 and seven digits. CEP: 8 digits, 7 when the
-first one lost was a zero (a repair), never below 01000-000. Price: pt-BR only, dots either before every three digits or absent, at most two
-decimals. Date: dd/mm/yyyy, yyyy-mm-dd or yyyymmdd, and a day that exists.
+CPF: dots and hyphens dropped; 9 or 10 digits are completed with zeros when the check digits prove it (a repair);
+eleven equal digits are false. CNPJ: dots, slashes and hyphens dropped, letters allowed in the first twelve places; all
+zeros is false. Telephone: optional +55, a DDD that exists, then 9 and eight digits or 2-5 and seven digits. CEP: 8
+digits, or 7 when the first one lost was a zero (a repair), never below 01000-000. Price: pt-BR only, dots before every
+three digits or nowhere, at most two decimals. Date: dd/mm/yyyy, yyyy-mm-dd or yyyymmdd, and a day that exists.
 """
 
 from __future__ import annotations
@@ -43,7 +43,18 @@ RULES = (
     Rule("pattern", "produto", "não segue o padrão do código de produto"),
     Rule("timestamp", "updated_at", "não é um instante ISO 8601"),
 )
-SOURCE_COLUMNS = ("id", "cpf", "cnpj", "email", "phone", "cep", "preco", "data", "cidade", "produto", "updated_at")
+SOURCE_COLUMNS = (
+    "id",
+    "cpf",
+    "cnpj",
+    "email",
+    "phone",
+    "cep",
+    "preco",
+    "data",
+    "cidade",
+    "produto",
+    "updated_at",
+)
 ORIGIN_COLUMNS = ("_source", "_source_row", "_ingested_at", "_run_id")
 TABLES = ("silver", "quarantine", "repairs", "gold")
-DDDS_THAT_DO_NOT_EXIST = (23, 25, 26, 29, 36, 39, 52, 56, 57, 58, 59, 72, 76, 78)

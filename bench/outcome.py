@@ -45,12 +45,19 @@ def read_outcome(out: Path) -> Outcome:
         "silver",
     )[0]
     quarantine = ask(
-        "SELECT count(*), sum(hash(_source, _source_row, id, cpf, cnpj, email, phone, cep, preco, data, cidade, produto,"
-        " updated_at, list_transform(failures, lambda f: f.\"column\" || coalesce(f.value, '∅'))))::TEXT FROM $T",
+        "SELECT count(*), sum(hash(_source, _source_row, id, cpf, cnpj, email, phone, cep, preco, data, cidade,"
+        " produto, updated_at,"
+        " list_transform(failures, lambda f: f.\"column\" || coalesce(f.value, '∅'))))::TEXT FROM $T",
         "quarantine",
     )[0]
-    failures = ask('SELECT f."column", count(*) FROM (SELECT unnest(failures) AS f FROM $T) GROUP BY ALL', "quarantine")
-    gold = ask("SELECT count(*), sum(hash(mes, cidade, receita::DECIMAL(18, 2), linhas))::TEXT FROM $T", "gold")[0]
+    failures = ask(
+        'SELECT f."column", count(*) FROM (SELECT unnest(failures) AS f FROM $T) GROUP BY ALL',
+        "quarantine",
+    )
+    gold = ask(
+        "SELECT count(*), sum(hash(mes, cidade, receita::DECIMAL(18, 2), linhas))::TEXT FROM $T",
+        "gold",
+    )[0]
     return Outcome(
         silver_rows=_whole(silver[0]),
         silver_fingerprint=str(silver[1]),

@@ -46,14 +46,26 @@ def glue(*parts: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def spoil(rng: np.random.Generator, column: pa.Array, *, bad_share: float, bad_values: list[str]) -> pa.Array:
+def spoil(
+    rng: np.random.Generator,
+    column: pa.Array,
+    *,
+    bad_share: float,
+    bad_values: list[str],
+) -> pa.Array:
     """Replace a share of the values by bad ones drawn from a list."""
     hit = rng.random(len(column)) < bad_share
     bad = from_words(bad_values, rng.integers(0, len(bad_values), len(column)))
     return pc.if_else(pa.array(hit), bad, column)
 
 
-def with_nulls(rng: np.random.Generator, column: pa.Array, *, share: float, never: Mask | None = None) -> pa.Array:
+def with_nulls(
+    rng: np.random.Generator,
+    column: pa.Array,
+    *,
+    share: float,
+    never: Mask | None = None,
+) -> pa.Array:
     """Replace a share of the values by null, except where `never` holds."""
     hit = rng.random(len(column)) < share
     if never is not None:

@@ -17,7 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.municipalities import MUNICIPALITIES
-from bench.text_columns import ZERO, Bytes, Longs, Mask, digits, fill, from_words, glue, spoil, text, with_nulls
+from bench.text_columns import (
+    ZERO,
+    Bytes,
+    Longs,
+    Mask,
+    digits,
+    fill,
+    from_words,
+    glue,
+    spoil,
+    text,
+    with_nulls,
+)
 
 GENERATOR_VERSION = 1
 CHUNK_ROWS = 1_000_000
@@ -61,7 +73,13 @@ def bronze(root: Path, *, rows: int, seed: int = 7) -> Path:
     for chunk, first in enumerate(range(0, rows, CHUNK_ROWS)):
         write_deltalake(
             unfinished,
-            rows_of_chunk(chunk, first=first, count=min(CHUNK_ROWS, rows - first), rows=rows, seed=seed),
+            rows_of_chunk(
+                chunk,
+                first=first,
+                count=min(CHUNK_ROWS, rows - first),
+                rows=rows,
+                seed=seed,
+            ),
             mode="append",
             target_file_size=1 << 31,
             writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=131_072),
@@ -121,7 +139,12 @@ def _origin(number: Longs, rows: int) -> Longs:
 
 def _id(rng: np.random.Generator, origin: Longs) -> pa.Array:
     values = 1 + (origin + 1) * _ID_FACTOR % _ID_PRIME
-    return spoil(rng, pc.cast(pa.array(values), pa.string()), bad_share=0.01, bad_values=["A12", "12x", "-", "1.5e", "#N/D"])
+    return spoil(
+        rng,
+        pc.cast(pa.array(values), pa.string()),
+        bad_share=0.01,
+        bad_values=["A12", "12x", "-", "1.5e", "#N/D"],
+    )
 
 
 def _eleven_weights(base: Bytes, weights: list[int]) -> Bytes:
@@ -196,7 +219,11 @@ def _email(rng: np.random.Generator, count: int) -> pa.Array:
         glue(first, pa.scalar("@@"), domain),
     ]
     for position, column in enumerate(broken):
-        good = pc.if_else(pa.array((kind >= position * 0.004) & (kind < (position + 1) * 0.004)), column, good)
+        good = pc.if_else(
+            pa.array((kind >= position * 0.004) & (kind < (position + 1) * 0.004)),
+            column,
+            good,
+        )
     padded = pa.array(kind > 0.98)
     return pc.if_else(padded, glue(pa.scalar(" "), good, pa.scalar(" ")), good)
 
@@ -207,7 +234,11 @@ def _phone(rng: np.random.Generator, count: int) -> pa.Array:
     mobile = 900_000_000 + rng.integers(0, 100_000_000, count)
     landline = rng.integers(20_000_000, 60_000_000, count)
     fault = rng.random(count)
-    ddd = np.where(fault < 0.008, np.array([10, 20, 23, 36, 52, 90], dtype=np.int64)[rng.integers(0, 6, count)], ddd)
+    ddd = np.where(
+        fault < 0.008,
+        np.array([10, 20, 23, 36, 52, 90], dtype=np.int64)[rng.integers(0, 6, count)],
+        ddd,
+    )
     mobile = np.where((fault >= 0.008) & (fault < 0.016), mobile - 100_000_000, mobile)
     landline = np.where((fault >= 0.008) & (fault < 0.02), landline + 50_000_000, landline)
     matrix, keep = fill(count, "+55 (00) 000000000-")
@@ -234,7 +265,12 @@ def _phone(rng: np.random.Generator, count: int) -> pa.Array:
     keep[:, :4] &= has_country[:, None]
     keep[:, 0] &= style > 0.05
     column = text(matrix, keep)
-    return spoil(rng, column, bad_share=0.004, bad_values=["0", "999", "nao tem", "(11) ?", "1199999"])
+    return spoil(
+        rng,
+        column,
+        bad_share=0.004,
+        bad_values=["0", "999", "nao tem", "(11) ?", "1199999"],
+    )
 
 
 def _cep(rng: np.random.Generator, count: int) -> pa.Array:
@@ -245,7 +281,12 @@ def _cep(rng: np.random.Generator, count: int) -> pa.Array:
     keep[:, 5] = rng.random(count) < 0.5
     loses_zero = (values < 10_000_000) & (rng.random(count) < 0.4)
     keep[:, 0] &= ~loses_zero
-    return spoil(rng, text(matrix, keep), bad_share=0.02, bad_values=["1310", "0", "00000-000", "CEP", "130456789", "12345-67X"])
+    return spoil(
+        rng,
+        text(matrix, keep),
+        bad_share=0.02,
+        bad_values=["1310", "0", "00000-000", "CEP", "130456789", "12345-67X"],
+    )
 
 
 def _preco(rng: np.random.Generator, count: int) -> pa.Array:
@@ -254,14 +295,30 @@ def _preco(rng: np.random.Generator, count: int) -> pa.Array:
     shown = digits(cents, 9)
     matrix[:, [3, 5, 6, 7, 9, 10, 11, 13, 14]] = shown
     is_grouped = rng.random(count) < 0.9
-    for column, least in ((3, 100_000_000), (5, 10_000_000), (6, 1_000_000), (7, 100_000), (9, 10_000), (10, 1_000)):
+    for column, least in (
+        (3, 100_000_000),
+        (5, 10_000_000),
+        (6, 1_000_000),
+        (7, 100_000),
+        (9, 10_000),
+        (10, 1_000),
+    ):
         keep[:, column] = cents >= least
     keep[:, 4] = (cents >= 100_000_000) & is_grouped
     keep[:, 8] = (cents >= 100_000) & is_grouped
     style = rng.random(count)
     keep[:, 2] = style > 0.1
     keep[:, :3] &= (style > 0.05)[:, None]
-    bad = ["1,234.56", "R$ 12.34", "R$ --", "gratis", "R$ 1.23,45", "12,345", "R$", "1.2345,00"]
+    bad = [
+        "1,234.56",
+        "R$ 12.34",
+        "R$ --",
+        "gratis",
+        "R$ 1.23,45",
+        "12,345",
+        "R$",
+        "1.2345,00",
+    ]
     return spoil(rng, text(matrix, keep), bad_share=0.02, bad_values=bad)
 
 
@@ -280,7 +337,18 @@ def _data(rng: np.random.Generator, count: int) -> pa.Array:
     slashed, _ = fill(count, "00/00/0000")
     slashed[:, 0:2], slashed[:, 3:5], slashed[:, 6:10] = d, m, y
     matrix = np.where(brazilian[:, None], slashed, matrix)
-    bad = ["31/02/2024", "00/00/0000", "2025-13-01", "20250230", "0", "-1", "NULL", "Sigiloso", "1/2/24", "29/02/2023"]
+    bad = [
+        "31/02/2024",
+        "00/00/0000",
+        "2025-13-01",
+        "20250230",
+        "0",
+        "-1",
+        "NULL",
+        "Sigiloso",
+        "1/2/24",
+        "29/02/2023",
+    ]
     return spoil(rng, text(matrix, keep), bad_share=0.02, bad_values=bad)
 
 
@@ -302,7 +370,12 @@ def _produto(rng: np.random.Generator, count: int) -> pa.Array:
     matrix[:, 4:] = digits(mixed % 10_000, 4)
     lower = rng.random(count) < 0.1
     matrix[:, :3] += (lower.astype(np.uint8) * 32)[:, None]
-    return spoil(rng, text(matrix, keep), bad_share=0.02, bad_values=["ABC1234", "AB-1234", "ABCD-123", "sem codigo", "ABC-12345"])
+    return spoil(
+        rng,
+        text(matrix, keep),
+        bad_share=0.02,
+        bad_values=["ABC1234", "AB-1234", "ABCD-123", "sem codigo", "ABC-12345"],
+    )
 
 
 def _updated_at(rng: np.random.Generator, origin: Longs, repeats: Mask) -> pa.Array:

@@ -1,0 +1,1 @@
+"""One file, one benchmark; its name is the file's."""
