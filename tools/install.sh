@@ -1,0 +1,13 @@
+#!/bin/sh
+# Installs the pinned requirements of file $2, and this project, into the virtual environment $1.
+set -eu
+venv=$1
+requirements=$2
+echo "installing $requirements into $venv" >&2
+if command -v uv >/dev/null 2>&1; then
+    uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$requirements"
+    uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
+else
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+fi
