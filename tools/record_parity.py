@@ -32,7 +32,9 @@ def main() -> int:
             pq.write_table(edge.edge_table(), f"{folder}/edge.parquet")
             session.read.parquet(f"{folder}/edge.parquet").coalesce(1).cache().createOrReplaceTempView("silver__edge")
             known = {} if "--all" in sys.argv or not vectors.RECORDED.exists() else _recorded()
-            lines = [known.get(key) or json.dumps(_record(session, *key), ensure_ascii=False) for key in vectors.statements()]
+            lines = [
+                known.get(key) or json.dumps(_record(session, *key), ensure_ascii=False) for key in vectors.statements()
+            ]
         finally:
             session.stop()
     vectors.RECORDED.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -64,7 +66,9 @@ def _record(session: Any, kind: str, sql: str) -> dict[str, Any]:
     if kind == "query":
         try:
             frame = session.sql(vectors.spark_text(sql))
-            answers: list[Any] = sorted(([vectors.encode(v) for v in vectors.plain(row)] for row in frame.collect()), key=vectors.row_key)
+            answers: list[Any] = sorted(
+                ([vectors.encode(v) for v in vectors.plain(row)] for row in frame.collect()), key=vectors.row_key
+            )
         except Exception as failure:  # noqa: BLE001 - whatever Spark raises is the answer
             return {"sql": sql, "kind": kind, "types": {}, "answers": [{"error": _class(failure)}]}
         return {"sql": sql, "kind": kind, "types": vectors.types(frame), "answers": answers}

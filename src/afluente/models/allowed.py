@@ -20,14 +20,14 @@ OPERATORS: tuple[str, ...] = (
     *ARITHMETIC.values(),
     *BITWISE.values(),
     *LOGIC.values(),
-    *"~ || [] NOT BETWEEN IN EXISTS CASE LIKE INTERVAL extract".split(),
+    *["~", "||", "[]", "NOT", "BETWEEN", "IN", "EXISTS", "CASE", "LIKE", "INTERVAL", "extract"],
     "unary -",
     "IS NULL",
     "IS TRUE",
     "scalar subquery",
 )
 CLAUSES: tuple[str, ...] = (
-    *"WITH DISTINCT WHERE HAVING ROLLUP CUBE LIMIT OFFSET USING OVER FILTER".split(),
+    *["WITH", "DISTINCT", "WHERE", "HAVING", "ROLLUP", "CUBE", "LIMIT", "OFFSET", "USING", "OVER", "FILTER"],
     "GROUP BY",
     "GROUPING SETS",
     "ORDER BY",

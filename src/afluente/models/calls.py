@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from afluente.models.expressions import Expressions
 
 _UNORDERED = ("collect_list", "collect_set", "array_agg")
-_ORDERING = ("sort_array", "array_sort", "size", "cardinality", "array_size", "array_min", "array_max", "array_contains")
+_ORDERING = (
+    "sort_array",
+    "array_sort",
+    "size",
+    "cardinality",
+    "array_size",
+    "array_min",
+    "array_max",
+    "array_contains",
+)
 TRIED = {"try_add": "Add", "try_subtract": "Sub", "try_multiply": "Mul", "try_divide": "Div"}
 LAMBDAS = ("transform", "filter", "exists", "forall", "aggregate", "reduce")
 _FRAME_SIDES = {"UNBOUNDED", "CURRENT ROW"}
@@ -45,9 +54,11 @@ class Calls:
         return self._apply(name, arguments, node, distinct=distinct)
 
     def _tried(self, name: str, arguments: Sequence[Typed], node: exp.Anonymous) -> Typed:
-        found = arithmetic(TRIED[name], *arguments) if len(arguments) == 2 else None  # noqa: PLR2004 - two operands
+        found = arithmetic(TRIED[name], *arguments) if len(arguments) == 2 else None
         if found is None:
-            self._refuse(node, f"{name}({', '.join(str(a.type) for a in arguments)}) is not allowed with these arguments")
+            self._refuse(
+                node, f"{name}({', '.join(str(a.type) for a in arguments)}) is not allowed with these arguments"
+            )
         self.expressions.use(name)
         return Typed(f"TRY({found[0]})", found[1], node)
 
@@ -91,14 +102,16 @@ class Calls:
             hint = ALTERNATIVES.get(name) or (f"did you mean '{near}'?" if near else "")
             self._refuse(node, f"function '{name}' is not in the list of allowed functions", hint=hint)
         for signature in signatures:
-            found = self._match(signature, arguments, node, over=over, distinct=distinct, nulls=nulls, is_window=is_window)
+            found = self._match(
+                signature, arguments, node, over=over, distinct=distinct, nulls=nulls, is_window=is_window
+            )
             if found is not None:
                 self.expressions.use(used or name)
                 return found
         kinds = ", ".join(str(argument.type) for argument in arguments)
         ways = "; ".join(f"{name}({', '.join(signature.parameters)})" for signature in signatures)
         hint = f"allowed: {ways}; patterns, formats and counts stand as plain constants"
-        self._refuse(node, f"{name}({kinds}) is not allowed with these arguments", hint=hint)
+        return self._refuse(node, f"{name}({kinds}) is not allowed with these arguments", hint=hint)
 
     def _match(
         self,
@@ -115,7 +128,9 @@ class Calls:
         if fitted is None:
             return None
         if signature.kind == "ranking" and not is_window:
-            self._refuse(node, f"{signature.name} needs an order", hint="write it with OVER (PARTITION BY ... ORDER BY ...)")
+            self._refuse(
+                node, f"{signature.name} needs an order", hint="write it with OVER (PARTITION BY ... ORDER BY ...)"
+            )
         if signature.kind == "scalar" and (is_window or over):
             self._refuse(node, f"{signature.name} is not an aggregate")
         if distinct and not signature.takes_distinct:
@@ -153,9 +168,7 @@ class Calls:
         if nulls and name not in ("first_value", "last_value", "first", "last"):
             self._refuse(node, f"IGNORE NULLS is not allowed with {name}")
         self._check_order(name, inner)
-        return self._apply(
-            name, arguments, node, over=f" OVER ({self._over(node)})", nulls=nulls, is_window=True
-        )
+        return self._apply(name, arguments, node, over=f" OVER ({self._over(node)})", nulls=nulls, is_window=True)
 
     def _over(self, node: exp.Window) -> str:
         parts: list[str] = []
@@ -176,9 +189,7 @@ class Calls:
         kind = str(spec.args.get("kind") or "").upper()
         if kind not in ("ROWS", "RANGE"):
             self._refuse(spec, f"a frame is ROWS or RANGE, not {kind}")
-        sides = [
-            self._side(spec, spec.args.get(name), spec.args.get(f"{name}_side")) for name in ("start", "end")
-        ]
+        sides = [self._side(spec, spec.args.get(name), spec.args.get(f"{name}_side")) for name in ("start", "end")]
         self.expressions.use(f"{kind} frame")
         return f"{kind} BETWEEN {sides[0]} AND {sides[1]}"
 
@@ -189,7 +200,7 @@ class Calls:
             return bound.upper() if bound.upper() == "CURRENT ROW" else f"UNBOUNDED {str(side).upper()}"
         if isinstance(bound, exp.Literal) and not bound.is_string and str(bound.this).isdigit():
             return f"{bound.this} {str(side).upper()}"
-        self._refuse(spec, "a frame's bound is UNBOUNDED, CURRENT ROW or a whole number")
+        return self._refuse(spec, "a frame's bound is UNBOUNDED, CURRENT ROW or a whole number")
 
     def _with_lambda(self, name: str, node: exp.Anonymous) -> Typed:
         arguments = node.expressions
@@ -199,7 +210,7 @@ class Calls:
         element = array.type.items[0]
         if name in ("aggregate", "reduce"):
             return self._reduce(name, array, element, node)
-        if len(arguments) != 2 or not isinstance(arguments[1], exp.Lambda):  # noqa: PLR2004 - array and lambda
+        if len(arguments) != 2 or not isinstance(arguments[1], exp.Lambda):
             self._refuse(node, f"{name} takes an array and one lambda")
         body, variables = self._lambda(arguments[1], [element, INT] if name == "transform" else [element])
         self.expressions.use(name)
@@ -220,12 +231,14 @@ class Calls:
         return Typed(sql, BOOLEAN, node)
 
     def _reduce(self, name: str, array: Typed, element: SparkType, node: exp.Anonymous) -> Typed:
-        if len(node.expressions) != 3 or not isinstance(node.expressions[2], exp.Lambda):  # noqa: PLR2004
+        if len(node.expressions) != 3 or not isinstance(node.expressions[2], exp.Lambda):
             self._refuse(node, f"{name} takes an array, a start and one lambda")
         start = self.expressions.translate(node.expressions[1])
         body, variables = self._lambda(node.expressions[2], [start.type, element])
         if body.type != start.type or start.type != element:
-            self._refuse(node, f"{name} starts with, takes and gives one type", hint="CAST the start to the array's type")
+            self._refuse(
+                node, f"{name} starts with, takes and gives one type", hint="CAST the start to the array's type"
+            )
         self.expressions.use(name)
         folded = f"list_reduce({array.sql}, lambda {variables}: {body.sql}, {start.sql})"
         return Typed(f"CASE WHEN {array.sql} IS NOT NULL THEN {folded} END", start.type, node)
@@ -240,7 +253,7 @@ class Calls:
         body = self.expressions.translate(node.this)
         scope.variables.clear()
         scope.variables.update(before)
-        if len(names) == 2 and kinds[1:] == [INT] and str(node.parent and node.parent.this).lower() == "transform":  # noqa: PLR2004
+        if len(names) == 2 and kinds[1:] == [INT] and str(node.parent and node.parent.this).lower() == "transform":
             self._refuse(node, "transform with an index is not allowed", hint="use sequence() and element_at")
         return body, ", ".join(quote(name) for name in names)
 
@@ -253,5 +266,3 @@ def ordered(sql: str, item: exp.Ordered) -> str:
     direction = "DESC" if item.args.get("desc") else "ASC"
     nulls = "FIRST" if item.args.get("nulls_first") else "LAST"
     return f"{sql} {direction} NULLS {nulls}"
-
-

@@ -6,7 +6,7 @@ accepts more, converts it.
 
 from __future__ import annotations
 
-from afluente.models.spark_types import BIGINT, BINARY, BOOLEAN, DATE, STRING, SparkType, decimal
+from afluente.models.spark_types import BINARY, BOOLEAN, DATE, STRING, SparkType, decimal
 from afluente.models.typed import Typed, cast_sql, fail, let
 
 _EDGES = r"[\x00-\x20\x7F]*"
@@ -15,7 +15,9 @@ _NUMBER = rf"^{_EDGES}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_EDGES}$
 _DOUBLE = rf"^{_EDGES}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[dDfF]?{_EDGES}$"
 _DATE = rf"^{_EDGES}([0-9]{{4,4}})(-([0-9]{{1,2}})(-([0-9]{{1,2}})([ T].*)?)?)?{_EDGES}$"
 _TIME = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]{1,6})?"
-_TIMESTAMP = rf"^{_EDGES}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}([ T]{_TIME}([ ]?(Z|[+-][0-9]{{2}}:[0-9]{{2}}))?)?{_EDGES}$"
+_TIMESTAMP = (
+    rf"^{_EDGES}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}([ T]{_TIME}([ ]?(Z|[+-][0-9]{{2}}:[0-9]{{2}}))?)?{_EDGES}$"
+)
 _TRUE = "('t', 'true', 'y', 'yes', '1')"
 _FALSE = "('f', 'false', 'n', 'no', '0')"
 _BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
@@ -61,7 +63,11 @@ def _to_string(value: Typed) -> str | None:
 def _from_number(value: Typed, wanted: SparkType) -> str | None:
     have, sql = value.type, value.sql
     if have == BOOLEAN:
-        return cast_sql(sql if wanted.is_integral else cast_sql(sql, SparkType("int")), wanted) if wanted.is_number else None
+        return (
+            cast_sql(sql if wanted.is_integral else cast_sql(sql, SparkType("int")), wanted)
+            if wanted.is_number
+            else None
+        )
     if wanted == BOOLEAN:
         return f"(({sql}) <> 0)"
     if wanted.is_integral:
@@ -77,7 +83,12 @@ def _from_number(value: Typed, wanted: SparkType) -> str | None:
 
 def _from_time(value: Typed, wanted: SparkType) -> str | None:
     pair = (value.type.name, wanted.name)
-    if pair in {("date", "timestamp"), ("timestamp", "date"), ("timestamp_ntz", "timestamp"), ("timestamp_ntz", "date")}:
+    if pair in {
+        ("date", "timestamp"),
+        ("timestamp", "date"),
+        ("timestamp_ntz", "timestamp"),
+        ("timestamp_ntz", "date"),
+    }:
         return cast_sql(value.sql, wanted)
     if pair == ("timestamp", "timestamp_ntz"):
         return cast_sql(value.sql, wanted)
@@ -106,7 +117,7 @@ def _from_string(sql: str, wanted: SparkType) -> str | None:
 
 
 def _checked(sql: str, pattern: str, convert: object, wanted: SparkType) -> str:
-    assert callable(convert)  # noqa: S101 - narrows the lambda for mypy
+    assert callable(convert)
     return let(
         [sql],
         lambda v: (
@@ -151,7 +162,7 @@ def divided(numerator: str, denominator: str, left: SparkType, right: SparkType,
     top = f"{top} * {10**shift}::HUGEINT" if shift > 0 else top
 
     def rounded(v: object) -> str:
-        assert isinstance(v, (list, tuple))  # noqa: S101 - narrows for mypy
+        assert isinstance(v, (list, tuple))
         n, d = v
         away = f"CASE WHEN abs({n} % {d}) >= abs({d}) - abs({n} % {d}) THEN CASE WHEN ({n} < 0) = ({d} < 0) THEN 1 ELSE -1 END ELSE 0 END"
         quotient = f"CAST({n} // {d} + {away} AS DECIMAL(38, 0))"
@@ -169,5 +180,3 @@ def _unscaled(sql: str, kind: SparkType) -> str:
     if kind.precision + kind.scale < 38:
         return f"CAST({sql} * {10**kind.scale} AS HUGEINT)"
     return f"CAST(replace(CAST({sql} AS VARCHAR), '.', '') AS HUGEINT)"
-
-

@@ -63,7 +63,11 @@ def check_columns(model: Model, translation: Translation) -> None:
     if not missing and not extra:
         return
     parts = [f"the SELECT lacks {', '.join(missing)}"] if missing else []
-    parts += [f"{', '.join(extra)} is not declared" if len(extra) == 1 else f"{', '.join(extra)} are not declared"] if extra else []
+    parts += (
+        [f"{', '.join(extra)} is not declared" if len(extra) == 1 else f"{', '.join(extra)} are not declared"]
+        if extra
+        else []
+    )
     raise ModelError(
         "model.columns_differ",
         f"model {model.table}: {' and '.join(parts)}",

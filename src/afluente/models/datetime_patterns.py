@@ -6,6 +6,7 @@ Invariant: a pattern with a letter, a count or a literal that is not in the tabl
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _FORMAT = {
     "yyyy": "%Y",
@@ -66,9 +67,9 @@ def to_strptime(pattern: str) -> tuple[str, str] | None:
     if pieces is None:
         return None
     seen = [letters for letters, _ in pieces if letters]
-    if len(set(seen)) != len(seen) or not _REQUIRED_FOR_PARSE <= set(seen) or any(p not in _PARSE for p in seen):
+    if len(set(seen)) != len(seen) or not set(seen) >= _REQUIRED_FOR_PARSE or any(p not in _PARSE for p in seen):
         return None
-    if any(a and b for (a, _), (b, _) in zip(pieces, pieces[1:], strict=False) if a in ("d", "M") or b in ("d", "M")):
+    if any(a and b for (a, _), (b, _) in pairwise(pieces) if a in ("d", "M") or b in ("d", "M")):
         return None
     reading = "".join(_PARSE_FORMAT[letters] if letters else literal.replace("%", "%%") for letters, literal in pieces)
     shape = "".join(_PARSE[letters] if letters else re.escape(literal) for letters, literal in pieces)

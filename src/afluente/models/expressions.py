@@ -70,7 +70,6 @@ class Expressions:
 
     def refuse(self, node: exp.Expr, message: str, *, hint: str = "") -> NoReturn:
         self.context.refuse(node, message, hint=hint)
-        raise AssertionError
 
     def condition(self, node: exp.Expr) -> str:
         """A boolean, as WHERE, ON and HAVING need."""
@@ -140,7 +139,9 @@ class Expressions:
         left, right = self._pair(node)
         self.use(operators.BITWISE[kind])
         found = operators.bitwise(kind, left, right)
-        return Typed(found[0], found[1], node) if found else self._wrong_types(node, operators.BITWISE[kind], left, right)
+        return (
+            Typed(found[0], found[1], node) if found else self._wrong_types(node, operators.BITWISE[kind], left, right)
+        )
 
     def _logic(self, node: exp.Expr, kind: str) -> Typed:
         left, right = self._pair(node)
@@ -154,7 +155,11 @@ class Expressions:
     def _bitwisenot(self, node: exp.BitwiseNot) -> Typed:
         inner = self.translate(node.this)
         self.use("~")
-        return Typed(f"(~{inner.sql})", inner.type, node) if inner.type.is_integral else self._wrong_types(node, "~", inner)
+        return (
+            Typed(f"(~{inner.sql})", inner.type, node)
+            if inner.type.is_integral
+            else self._wrong_types(node, "~", inner)
+        )
 
     def _not(self, node: exp.Not) -> Typed:
         self.use("NOT")
@@ -175,7 +180,7 @@ class Expressions:
         if isinstance(right, exp.Boolean) and inner.type == BOOLEAN:
             self.use("IS TRUE")
             return Typed(f"(({inner.sql}) IS NOT DISTINCT FROM {'TRUE' if right.this else 'FALSE'})", BOOLEAN, node)
-        self.refuse(node, "IS takes NULL, TRUE or FALSE")
+        return self.refuse(node, "IS takes NULL, TRUE or FALSE")
 
     def _between(self, node: exp.Between) -> Typed:
         value, low, high = (self.translate(node.args[name]) for name in ("this", "low", "high"))
@@ -192,7 +197,9 @@ class Expressions:
         if query is not None:
             relation = self.subquery(query.this if isinstance(query, exp.Subquery) else query, self.scope)
             if len(relation.columns) != 1 or relation.columns[0][1] != value.type:
-                self.refuse(node, "IN takes a query of one column of the same type", hint="CAST the column of the query")
+                self.refuse(
+                    node, "IN takes a query of one column of the same type", hint="CAST the column of the query"
+                )
             return Typed(f"({value.sql} IN ({relation.sql}))", BOOLEAN, node)
         items = [self.translate(item) for item in node.expressions]
         common = value.type
@@ -225,7 +232,7 @@ class Expressions:
             else:
                 wanted = self.translate(branch.this)
                 test = operators.compare("EQ", operand, wanted)
-                conditions.append(test if test else self._wrong_types(branch, "CASE", operand, wanted))
+                conditions.append(test or self._wrong_types(branch, "CASE", operand, wanted))
             values.append(self.translate(branch.args["true"]))
         default = node.args.get("default")
         values.append(self.translate(default) if default is not None else Typed("NULL", VOID, node))
@@ -288,7 +295,9 @@ class Expressions:
     def _like(self, node: exp.Like, escape: str = "\\") -> Typed:
         value, pattern = self._pair(node)
         if value.type != STRING or not isinstance(pattern.constant, str):
-            self.refuse(node, "LIKE takes text and a pattern written in the model", hint="use startswith, contains or =")
+            self.refuse(
+                node, "LIKE takes text and a pattern written in the model", hint="use startswith, contains or ="
+            )
         if not like_pattern(pattern.constant, escape):
             self.refuse(node, "in LIKE the escape character stands before %, _ or itself")
         function = "ILIKE" if isinstance(node, exp.ILike) else "LIKE"
@@ -317,7 +326,7 @@ class Expressions:
             return Typed(at_index([holder, key]), holder.type.items[0], node)
         if holder.type.name == "map":
             return self.calls.named("element_at", [holder, key], node, used="[]")
-        self.refuse(node, f"[{key.type}] is not allowed on {holder.type}")
+        return self.refuse(node, f"[{key.type}] is not allowed on {holder.type}")
 
     def _anonymous(self, node: exp.Anonymous) -> Typed:
         return self.calls.call(node)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from sqlglot import exp
 
-from afluente.core.errors import ModelError, Place
+from afluente.core.errors import ModelError
 from afluente.models.parse import place_of
 
 _BINARY = frozenset({"this", "expression"})
@@ -18,11 +18,24 @@ _UNARY = frozenset({"this"})
 
 ALLOWED_NODES: dict[str, frozenset[str]] = {
     "Select": frozenset(
-        "with_ expressions from_ joins laterals where group having order limit offset distinct".split()
+        [
+            "with_",
+            "expressions",
+            "from_",
+            "joins",
+            "laterals",
+            "where",
+            "group",
+            "having",
+            "order",
+            "limit",
+            "offset",
+            "distinct",
+        ]
     ),
-    "Union": frozenset("with_ this expression distinct order limit offset".split()),
-    "Intersect": frozenset("with_ this expression distinct order limit offset".split()),
-    "Except": frozenset("with_ this expression distinct order limit offset".split()),
+    "Union": frozenset(["with_", "this", "expression", "distinct", "order", "limit", "offset"]),
+    "Intersect": frozenset(["with_", "this", "expression", "distinct", "order", "limit", "offset"]),
+    "Except": frozenset(["with_", "this", "expression", "distinct", "order", "limit", "offset"]),
     "With": frozenset({"expressions"}),
     "CTE": frozenset({"this", "alias"}),
     "Subquery": frozenset({"this", "alias"}),
@@ -85,7 +98,26 @@ ALLOWED_NODES: dict[str, frozenset[str]] = {
     "IgnoreNulls": _UNARY,
     "RespectNulls": _UNARY,
     **dict.fromkeys(
-        "And Or Add Sub Mul Mod IntDiv EQ NEQ GT GTE LT LTE NullSafeEQ BitwiseAnd BitwiseOr BitwiseXor".split(), _BINARY
+        [
+            "And",
+            "Or",
+            "Add",
+            "Sub",
+            "Mul",
+            "Mod",
+            "IntDiv",
+            "EQ",
+            "NEQ",
+            "GT",
+            "GTE",
+            "LT",
+            "LTE",
+            "NullSafeEQ",
+            "BitwiseAnd",
+            "BitwiseOr",
+            "BitwiseXor",
+        ],
+        _BINARY,
     ),
     "BitwiseNot": _UNARY,
 }
@@ -113,7 +145,9 @@ def check(tree: exp.Expr, *, file: str, first_line: int) -> None:
         kind = type(node).__name__
         allowed = ALLOWED_NODES.get(kind)
         if allowed is None:
-            refuse(node, f"{_spoken(kind)} is not in the list of allowed SQL", file=file, first_line=first_line, key=kind)
+            refuse(
+                node, f"{_spoken(kind)} is not in the list of allowed SQL", file=file, first_line=first_line, key=kind
+            )
         for name, value in node.args.items():
             if value and value != [] and name not in allowed:
                 what = f"{_spoken(name)} in {_spoken(kind)}"
@@ -127,10 +161,6 @@ def refuse(node: exp.Expr, message: str, *, file: str, first_line: int, key: str
     place = place_of(node, file, first_line)
     advice = hint or _ALTERNATIVES.get(key) or "docs/sql-functions.md lists what both engines are proved to agree on"
     raise ModelError("model.not_allowed", message, hint=advice, place=place)
-
-
-def file_place(file: str, line: int) -> Place:
-    return Place(file, line)
 
 
 def _spoken(name: str) -> str:

@@ -6,23 +6,24 @@ query; it stands on the source too only where that cannot change a row that is k
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from afluente.core.errors import ModelError
 from afluente.models.compile import Compiled, Dialect, Schemas, compile_model
+from afluente.models.functions import FUNCTIONS
 from afluente.models.parse import parse_model, parse_query
 from afluente.models.spark_types import SparkType, parse_type, quote, text
 from afluente.models.translate import translate
 
 if TYPE_CHECKING:
-    from afluente.core.tables import TableName
     from afluente.project.model import Incremental, Model
 
-PartitionValue = str | int | datetime.date | None
+PartitionValue = str | int | dt.date | None
 _PARTITION_TYPES = ("string", "date", "int", "bigint", "smallint", "tinyint")
 
 
@@ -33,7 +34,9 @@ def touched_sql(model: Model, schemas: Schemas, dialect: Dialect, new_rows: str)
     """
     incremental = _incremental(model)
     kind = _partition_type(model, incremental)
-    written = f"SELECT DISTINCT CAST(({incremental.source_column}) AS {kind}) AS partition_value FROM {incremental.source}"
+    written = (
+        f"SELECT DISTINCT CAST(({incremental.source_column}) AS {kind}) AS partition_value FROM {incremental.source}"
+    )
     tree = parse_query(written, file=model.place.file, first_line=model.place.line or 1)
     typed = {table: {n: parse_type(k) for n, k in columns.items()} for table, columns in schemas.items()}
     translation = translate(tree, typed, file=model.place.file, first_line=model.place.line or 1)
@@ -107,7 +110,7 @@ def _literal(value: PartitionValue, kind: SparkType) -> str:
     if kind.is_integral:
         return str(int(str(value)))
     if kind.name == "date":
-        return f"DATE '{datetime.date.fromisoformat(str(value)).isoformat()}'"
+        return f"DATE '{dt.date.fromisoformat(str(value)).isoformat()}'"
     if "\\" in str(value):
         raise ModelError("model.partition_value", "a partition's text cannot hold a backslash")
     if "'" in str(value):
@@ -118,14 +121,18 @@ def _literal(value: PartitionValue, kind: SparkType) -> str:
 def _pushed(model: Model, incremental: Incremental, condition: str) -> Model | None:
     """The model with the condition in its WHERE, when its one SELECT shows the source's expression as it is."""
     tree = parse_model(model)
-    if not isinstance(tree, exp.Select) or any(True for _ in tree.find_all(exp.Window, exp.Limit, exp.Subquery, exp.CTE)):
+    if not isinstance(tree, exp.Select) or any(
+        True for _ in tree.find_all(exp.Window, exp.Limit, exp.Subquery, exp.CTE)
+    ):
         return None
     tables = [(node.text("db").lower(), node.name.lower()) for node in tree.find_all(exp.Table)]
     if tables != [(incremental.source.layer, incremental.source.name)] or tree.args.get("laterals"):
         return None
     if any(tree.find(kind) for kind in (exp.Rollup, exp.Cube, exp.GroupingSets)):
         return None
-    shown = next((item for item in tree.expressions if item.alias_or_name.lower() == incremental.time_column.lower()), None)
+    shown = next(
+        (item for item in tree.expressions if item.alias_or_name.lower() == incremental.time_column.lower()), None
+    )
     wanted = parse_query(f"SELECT {incremental.source_column}", file=model.place.file).expressions[0]
     if shown is None or _bare(shown.unalias()) != _bare(wanted):
         return None
@@ -143,15 +150,11 @@ def _bare(node: exp.Expr) -> str:
 
 
 def _is_aggregate(node: exp.Anonymous) -> bool:
-    from afluente.models.functions import FUNCTIONS
-
     return any(signature.kind == "aggregate" for signature in FUNCTIONS.get(str(node.this).lower(), ()))
 
 
 def _with_where(model: Model, tree: exp.Select, condition: str) -> Model | None:
     """The same text with the condition added by tokens, so that places and the rest stay as written."""
-    from dataclasses import replace
-
     where = tree.args.get("where")
     if where is not None:
         tokens = [part.meta for part in where.walk() if "start" in part.meta]
@@ -160,11 +163,12 @@ def _with_where(model: Model, tree: exp.Select, condition: str) -> Model | None:
         opened = head.lower().rfind("where")
         if opened < 0 or head[opened + 5 :].strip(" \n\t(") or head[opened + 5 :].strip():
             return None
-        return replace(model, sql=f"{model.sql[: opened + 5]} {condition} AND{model.sql[opened + 5 :]}") if not where.find(exp.Or) else None
+        return (
+            replace(model, sql=f"{model.sql[: opened + 5]} {condition} AND{model.sql[opened + 5 :]}")
+            if not where.find(exp.Or)
+            else None
+        )
     source = next(tree.find_all(exp.Table))
     ends = [part.meta["end"] for part in source.walk() if "end" in part.meta]
     at = max(ends) + 1
     return replace(model, sql=f"{model.sql[:at]} WHERE {condition}{model.sql[at:]}")
-
-
-__all__ = ["TableName", "compile_partitions", "touched_sql", "with_lookback"]

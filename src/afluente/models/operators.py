@@ -23,7 +23,15 @@ from afluente.models.typed import Typed, cast_sql, coerce, fail, let
 
 _MIN_DIVISION_SCALE = 6
 
-COMPARISONS = {"EQ": "=", "NEQ": "<>", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<=", "NullSafeEQ": "IS NOT DISTINCT FROM"}
+COMPARISONS = {
+    "EQ": "=",
+    "NEQ": "<>",
+    "GT": ">",
+    "GTE": ">=",
+    "LT": "<",
+    "LTE": "<=",
+    "NullSafeEQ": "IS NOT DISTINCT FROM",
+}
 ARITHMETIC = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "IntDiv": "div", "Mod": "%"}
 BITWISE = {"BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^"}
 LOGIC = {"And": "AND", "Or": "OR"}
@@ -81,7 +89,9 @@ def _as(side: Typed, kind: SparkType) -> str:
     return side.sql if side.type == kind else cast_sql(side.sql, kind)
 
 
-def _guarded(left: str, right: str, sql: str, kind: SparkType) -> str:
+def _guarded(left: str, right: str, sql: str, kind: SparkType, constant: object = None) -> str:
+    if isinstance(constant, int) and constant:
+        return sql
     return f"CASE WHEN {right} = 0 AND {left} IS NOT NULL THEN {fail('division by zero', kind)} ELSE {sql} END"
 
 
@@ -97,14 +107,16 @@ def _integral_division(left: Typed, right: Typed) -> tuple[str, SparkType] | Non
     if not (left.type.is_integral and right.type.is_integral):
         return None
     first, second = _as(left, BIGINT), _as(right, BIGINT)
-    return let([first, second], lambda v: _guarded(v[0], v[1], f"{v[0]} // {v[1]}", BIGINT)), BIGINT
+    return let([first, second], lambda v: _guarded(v[0], v[1], f"{v[0]} // {v[1]}", BIGINT, right.constant)), BIGINT
 
 
 def _fractional(kind: str, left: Typed, right: Typed) -> tuple[str, SparkType]:
     first, second = _as(left, DOUBLE), _as(right, DOUBLE)
     if kind in ("Div", "Mod"):
         symbol = ARITHMETIC[kind]
-        return let([first, second], lambda v: _guarded(v[0], v[1], f"{v[0]} {symbol} {v[1]}", DOUBLE)), DOUBLE
+        return let(
+            [first, second], lambda v: _guarded(v[0], v[1], f"{v[0]} {symbol} {v[1]}", DOUBLE, right.constant)
+        ), DOUBLE
     return f"({first} {ARITHMETIC[kind]} {second})", DOUBLE
 
 
@@ -135,7 +147,7 @@ def _decimal(kind: str, left: Typed, right: Typed) -> tuple[str, SparkType] | No
         case "Mod":
             return let([a, b], lambda v: _guarded(v[0], v[1], cast_sql(f"{v[0]} % {v[1]}", result), result)), result
         case _:
-            roomy = cast_sql(a, decimal(MAX_PRECISION, first.scale)) if kind == "Mul" and result.precision > 18 else a  # noqa: PLR2004 - what 64 bits hold
+            roomy = cast_sql(a, decimal(MAX_PRECISION, first.scale)) if kind == "Mul" and result.precision > 18 else a
             return cast_sql(f"{roomy} {ARITHMETIC[kind]} {b}", result), result
 
 

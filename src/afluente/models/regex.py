@@ -1,6 +1,6 @@
-"""Java regular expressions rewritten for RE2, where both can mean the same.
+r"""Java regular expressions rewritten for RE2, where both can mean the same.
 
-Invariant: a construct whose meaning differs (lookaround, back-references, `\\b`, `$` before a last newline outside a
+Invariant: a construct whose meaning differs (lookaround, back-references, `\b`, `$` before a last newline outside a
 test, Unicode classes) gives None, never a near guess.
 """
 
@@ -18,7 +18,7 @@ _MAX_COUNT = 1000
 
 
 def to_re2(pattern: str, *, is_test: bool) -> str | None:
-    """The RE2 pattern, or None. Only a test (`rlike`) may hold `$`; elsewhere `\\z` says the same in both."""
+    r"""The RE2 pattern, or None. Only a test (`rlike`) may hold `$`; elsewhere `\z` says the same in both."""
     out: list[str] = []
     position = 0
     while position < len(pattern):
@@ -103,7 +103,7 @@ def groups(pattern: str) -> int:
 
 
 def to_rewrite(replacement: str, group_count: int) -> str | None:
-    """Java's replacement text (`$1`) as RE2's (`\\1`), or None when it names a group that is not there."""
+    r"""Java's replacement text (`$1`) as RE2's (`\1`), or None when it names a group that is not there."""
     out: list[str] = []
     position = 0
     while position < len(replacement):
@@ -115,7 +115,11 @@ def to_rewrite(replacement: str, group_count: int) -> str | None:
             out.append("\\\\" if following == "\\" else following)
             position += 2
         elif letter == "$":
-            if not following.isdigit() or int(following) > group_count or replacement[position + 2 : position + 3].isdigit():
+            if (
+                not following.isdigit()
+                or int(following) > group_count
+                or replacement[position + 2 : position + 3].isdigit()
+            ):
                 return None
             out.append(f"\\{following}")
             position += 2

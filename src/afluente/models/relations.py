@@ -51,7 +51,6 @@ class Relations:
             relation = self._select(node, known, parent)
         else:
             self.context.refuse(node, f"{node.key.upper()} cannot stand here")
-            raise AssertionError
         return Relation(prefix + relation.sql, relation.columns)
 
     def _with(self, node: exp.Expr, ctes: Ctes, parent: Scope | None) -> tuple[str, Ctes]:
@@ -72,7 +71,9 @@ class Relations:
         if not names:
             return relation
         if len(names) != len(relation.columns):
-            raise self.context.wrong(alias, "model.alias_columns", f"{len(names)} names for {len(relation.columns)} columns")
+            raise self.context.wrong(
+                alias, "model.alias_columns", f"{len(names)} names for {len(relation.columns)} columns"
+            )
         listed = ", ".join(quote(name) for name in names)
         columns = tuple(zip(names, (kind for _, kind in relation.columns), strict=True))
         return Relation(f"SELECT * FROM ({relation.sql}) AS renamed({listed})", columns)
@@ -86,8 +87,9 @@ class Relations:
         for (name, first), (_, second) in zip(left.columns, right.columns, strict=True):
             common = wider(first, second)
             if common is None:
-                self.context.refuse(node.expression, f"column '{name}' is {first} above and {second} below", hint="CAST one")
-                raise AssertionError
+                self.context.refuse(
+                    node.expression, f"column '{name}' is {first} above and {second} below", hint="CAST one"
+                )
             columns.append((name, common))
         keyword = _SET_OPERATIONS[type(node).__name__]
         keyword += "" if node.args.get("distinct") else " ALL"
@@ -115,7 +117,9 @@ class Relations:
         names = [name.lower() for name, _ in items]
         for name in names:
             if names.count(name) > 1:
-                raise self.context.wrong(node, "model.repeated_column", f"column '{name}' comes twice", hint="give an alias")
+                raise self.context.wrong(
+                    node, "model.repeated_column", f"column '{name}' comes twice", hint="give an alias"
+                )
         distinct = node.args.get("distinct")
         columns = tuple((name, typed.type) for name, typed in items)
         selected = ", ".join(f"{_typed_null(typed)} AS {quote(name)}" for name, typed in items)
@@ -154,7 +158,11 @@ class Relations:
         plain = Scope(self.context, scope.sources, scope.merged)
         places: list[exp.Expr] = [node.args["having"]] if node.args.get("having") is not None else []
         order = node.args.get("order")
-        places += [item.this for item in order.expressions if not isinstance(item.this, exp.Column)] if order is not None else []
+        places += (
+            [item.this for item in order.expressions if not isinstance(item.this, exp.Column)]
+            if order is not None
+            else []
+        )
         given = {name.lower(): typed.sql for name, typed in items}
         for column in (column for place in places for column in place.find_all(exp.Column) if not column.table):
             found = plain.find(column)
@@ -252,7 +260,6 @@ class Relations:
             alias = node.alias or f"subquery_{len(scope.sources)}"
             return f"({relation.sql}) AS {quote(alias)}", Source(alias, relation.columns)
         self.context.refuse(node, f"{node.key.upper()} cannot stand in FROM")
-        raise AssertionError
 
     def _table(self, node: exp.Table, ctes: Ctes) -> tuple[str, Source]:
         name, layer = node.name, node.text("db")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from sqlglot import exp
 
@@ -31,7 +32,7 @@ class Context:
     used: set[str] = field(default_factory=set)
     tables: set[TableName] = field(default_factory=set)
 
-    def refuse(self, node: exp.Expr, message: str, *, hint: str = "") -> None:
+    def refuse(self, node: exp.Expr, message: str, *, hint: str = "") -> NoReturn:
         refuse(node, message, file=self.file, first_line=self.first_line, hint=hint)
 
     def wrong(self, node: exp.Expr, code: str, message: str, *, hint: str = "") -> ModelError:
@@ -87,7 +88,10 @@ class Scope:
         if len(found) > 1:
             sources = " and ".join(source.alias for source, _ in found)
             raise self.context.wrong(
-                node, "model.ambiguous_column", f"column '{name}' is in {sources}", hint=f"write {found[0][0].alias}.{name}"
+                node,
+                "model.ambiguous_column",
+                f"column '{name}' is in {sources}",
+                hint=f"write {found[0][0].alias}.{name}",
             )
         if found:
             return found[0][0].typed(found[0][1], node)

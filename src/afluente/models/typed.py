@@ -5,7 +5,7 @@ Invariant: a failure that Spark raises is a constant cast that cannot succeed, s
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ def is_iso_date(value: object) -> bool:
     if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
         return False
     try:
-        datetime.date.fromisoformat(value)
+        dt.date.fromisoformat(value)
     except ValueError:
         return False
     return True
@@ -74,7 +74,7 @@ def is_iso_timestamp(value: object) -> bool:
     if not isinstance(value, str) or not _ISO_TIMESTAMP.fullmatch(value):
         return False
     try:
-        datetime.datetime.fromisoformat(value)
+        dt.datetime.fromisoformat(value)
     except ValueError:
         return False
     return True

@@ -37,7 +37,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         opened.conf.set("spark.sql.session.timeZone", edge.TIMEZONE)
         path = Path(tmp_path_factory.mktemp("edge")) / "edge.parquet"
         pq.write_table(edge.edge_table(), path)
-        opened.read.parquet(str(path)).createOrReplaceTempView("silver__edge")
+        # Without a schema of its own, Sail takes the file's UTC for the zone of the session.
+        schema = ", ".join(f"{name} {kind}" for name, kind in edge.SPARK_TYPES.items())
+        opened.read.schema(schema).parquet(str(path)).createOrReplaceTempView("silver__edge")
         yield opened
     finally:
         opened.stop()
@@ -72,10 +74,16 @@ def differences(session: Any, vector: vectors.Vector) -> list[str]:
     if vector.kind == "query":
         try:
             frame = session.sql(vectors.spark_text(vector.sql))
-            rows = sorted(([vectors.encode(v) for v in vectors.plain(row)] for row in frame.collect()), key=vectors.row_key)
+            rows = sorted(
+                ([vectors.encode(v) for v in vectors.plain(row)] for row in frame.collect()), key=vectors.row_key
+            )
         except Exception as failure:  # noqa: BLE001 - whatever the server raises is its answer
             return [] if vector.answers and isinstance(vector.answers[0], dict) else [str(failure)[:200]]
-        wrong = [] if list(vectors.types(frame).values()) == list(vector.types.values()) else [f"types {vectors.types(frame)}"]
+        wrong = (
+            []
+            if list(vectors.types(frame).values()) == list(vector.types.values())
+            else [f"types {vectors.types(frame)}"]
+        )
         return wrong + ([] if vectors.same(rows, vector.answers) else [f"rows {rows}"])
     wrong = []
     for number, (answer, expected) in enumerate(zip(_answers(session, vector, wrong), vector.answers, strict=True), 1):

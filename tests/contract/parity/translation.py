@@ -68,7 +68,9 @@ def _answers(connection: duckdb.DuckDBPyConnection, found: Translation) -> list[
 
 def _one(connection: duckdb.DuckDBPyConnection, found: Translation, number: int) -> Any:
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {EDGE.view} AS SELECT * FROM main.{EDGE.view} WHERE id = {number}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {EDGE.view} AS SELECT * FROM main.{EDGE.view} WHERE id = {number}"
+        )
         rows = connection.sql(found.sql).fetchall()
         return vectors.encode(rows[0][1])
     except duckdb.Error as failure:
@@ -85,9 +87,7 @@ def _check_type(relation: duckdb.DuckDBPyRelation, found: Translation) -> None:
             raise AssertionError(f"column {name}: DuckDB gives {given}, and {kind} is {wanted}")
 
 
-def _query_differences(
-    connection: duckdb.DuckDBPyConnection, vector: vectors.Vector, found: Translation
-) -> list[str]:
+def _query_differences(connection: duckdb.DuckDBPyConnection, vector: vectors.Vector, found: Translation) -> list[str]:
     expected_error = vector.answers[0].get("error") if vector.answers and isinstance(vector.answers[0], dict) else None
     try:
         relation = connection.sql(found.sql)
@@ -98,7 +98,11 @@ def _query_differences(
     if expected_error:
         return [f"answers, and Spark fails with {expected_error}"]
     kinds = {name: str(kind) for name, kind in found.columns}
-    wrong = [f"types {kinds}, and Spark gives {vector.types}"] if list(kinds.values()) != list(vector.types.values()) else []
+    wrong = (
+        [f"types {kinds}, and Spark gives {vector.types}"]
+        if list(kinds.values()) != list(vector.types.values())
+        else []
+    )
     if not vectors.same(rows, vector.answers):
         wrong.append(f"rows differ:\n  ours  {rows}\n  spark {vector.answers}")
     return wrong

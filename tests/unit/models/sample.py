@@ -33,7 +33,9 @@ def model(
 ) -> Model:
     """`columns` is written `name type, name type`; types hold no comma but inside brackets."""
     declared = tuple(
-        ModelColumn(*part.strip().split(" ", 1)) for part in columns.replace("(12,2)", "(12;2)").split(",") if part.strip()
+        ModelColumn(*part.strip().split(" ", 1))
+        for part in columns.replace("(12,2)", "(12;2)").split(",")
+        if part.strip()
     )
     declared = tuple(ModelColumn(column.name, column.type.replace(";", ",")) for column in declared)
     place = Place(f"models/{name}.sql", 1)

@@ -18,7 +18,10 @@ COLUMNS = "uf string, mes string, total decimal(12,2), pedidos int"
 def test_duckdb_gives_the_declared_columns_in_their_order_and_types() -> None:
     compiled = compile_model(model(SALES, COLUMNS), SCHEMAS, "duckdb", TIMEZONE)
     relation = database().sql(compiled.sql)
-    assert sorted(relation.fetchall()) == [("BA", "2024-03", Decimal("10.00"), 1), ("SP", "2024-02", Decimal("10.00"), 2)]
+    assert sorted(relation.fetchall()) == [
+        ("BA", "2024-03", Decimal("10.00"), 1),
+        ("SP", "2024-02", Decimal("10.00"), 2),
+    ]
     assert relation.columns == ["uf", "mes", "total", "pedidos"]
     assert [str(kind) for kind in relation.types] == ["VARCHAR", "VARCHAR", "DECIMAL(12,2)", "INTEGER"]
     assert compiled.tables == (CLIENTES, PEDIDOS)
@@ -39,7 +42,9 @@ def test_a_table_without_an_alias_keeps_its_name_on_spark() -> None:
 
 def test_missing_and_extra_columns_are_named() -> None:
     with pytest.raises(ModelError) as failure:
-        compile_model(model("SELECT uf, nascimento FROM silver.clientes", "uf string, idade int"), SCHEMAS, "duckdb", TIMEZONE)
+        compile_model(
+            model("SELECT uf, nascimento FROM silver.clientes", "uf string, idade int"), SCHEMAS, "duckdb", TIMEZONE
+        )
     assert failure.value.code == "model.columns_differ"
     assert "lacks idade" in failure.value.message
     assert "nascimento is not declared" in failure.value.message
@@ -65,6 +70,11 @@ def test_a_long_expression_used_many_times_stays_short() -> None:
     expression = "valor"
     for _ in range(8):
         expression = f"(({expression}) / 1.5)"
-    compiled = compile_model(model(f"SELECT round(CAST({expression} AS DOUBLE), 4) AS a FROM silver.pedidos", "a double"), SCHEMAS, "duckdb", TIMEZONE)
+    compiled = compile_model(
+        model(f"SELECT round(CAST({expression} AS DOUBLE), 4) AS a FROM silver.pedidos", "a double"),
+        SCHEMAS,
+        "duckdb",
+        TIMEZONE,
+    )
     assert len(compiled.sql) < 60_000  # noqa: PLR2004 - doubling at each step would be millions
     assert database().sql(compiled.sql).fetchall()[0][0] == pytest.approx(5.5 / 1.5**8, abs=1e-4)

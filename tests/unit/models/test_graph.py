@@ -30,7 +30,11 @@ def test_an_unknown_table_has_its_place_and_the_nearest_name() -> None:
 
 
 def test_every_mistake_is_reported_at_once() -> None:
-    models = [model("SELECT FROM", name="a"), model("SELECT a FROM silver.x", name="b"), model("SELECT a FROM plain", name="c")]
+    models = [
+        model("SELECT FROM", name="a"),
+        model("SELECT a FROM silver.x", name="b"),
+        model("SELECT a FROM plain", name="c"),
+    ]
     assert len(graph_problems(models, [PEDIDOS])) == 3  # noqa: PLR2004 - one each
 
 

@@ -46,14 +46,21 @@ def test_what_is_not_proved_equal_is_refused_with_an_alternative(sql: str) -> No
 
 def test_a_refusal_points_at_the_call() -> None:
     with pytest.raises(ModelError) as failure:
-        compile_model(model("SELECT 1 AS x,\n  xxhash64(valor) AS a\nFROM silver.pedidos", "a bigint", sql_line=7), SCHEMAS, "duckdb", TIMEZONE)
+        compile_model(
+            model("SELECT 1 AS x,\n  xxhash64(valor) AS a\nFROM silver.pedidos", "a bigint", sql_line=7),
+            SCHEMAS,
+            "duckdb",
+            TIMEZONE,
+        )
     assert failure.value.place is not None
     assert (failure.value.place.line, failure.value.place.column) == (8, 3)
 
 
 def test_a_misspelt_function_and_column_get_the_nearest_name() -> None:
     with pytest.raises(ModelError) as failure:
-        compile_model(model("SELECT substrng(uf, 1, 1) AS a FROM silver.clientes", "a string"), SCHEMAS, "duckdb", TIMEZONE)
+        compile_model(
+            model("SELECT substrng(uf, 1, 1) AS a FROM silver.clientes", "a string"), SCHEMAS, "duckdb", TIMEZONE
+        )
     assert "'substring'" in failure.value.hint
     with pytest.raises(ModelError) as failure:
         compile_model(model("SELECT ufs AS a FROM silver.clientes", "a string"), SCHEMAS, "duckdb", TIMEZONE)

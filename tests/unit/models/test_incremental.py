@@ -43,7 +43,10 @@ def test_the_partitions_made_again_equal_those_of_a_full_run(sql: str) -> None:
 def test_the_filter_reaches_the_source_only_where_that_is_safe() -> None:
     day = [dt.date(2024, 2, 29)]
     simple = model(DAILY_WHERE, "dia date, total decimal(12,2)", incremental=SETTING)
-    assert "WHERE ((to_date(criado_em)) IN (DATE '2024-02-29')) AND valor > 1" in compile_partitions(simple, SCHEMAS, "spark", TIMEZONE, day).sql
+    assert (
+        "WHERE ((to_date(criado_em)) IN (DATE '2024-02-29')) AND valor > 1"
+        in compile_partitions(simple, SCHEMAS, "spark", TIMEZONE, day).sql
+    )
     windowed = model(RUNNING, "dia date, total decimal(12,2)", incremental=SETTING)
     assert "WHERE ((to_date" not in compile_partitions(windowed, SCHEMAS, "spark", TIMEZONE, day).sql
 

@@ -49,7 +49,9 @@ def test_date_patterns_outside_the_table_are_refused() -> None:
     assert to_strptime("HH:mm") is None
 
 
-@pytest.mark.parametrize("pattern", [r"(?=a)", r"a\1", r"\bx", r"a++", r"(?i)a", r"[a&&b]", r"\p{IsGreek}", r"a{2000}", "("])
+@pytest.mark.parametrize(
+    "pattern", [r"(?=a)", r"a\1", r"\bx", r"a++", r"(?i)a", r"[a&&b]", r"\p{IsGreek}", r"a{2000}", "("]
+)
 def test_a_pattern_the_engines_read_differently_is_refused(pattern: str) -> None:
     assert to_re2(pattern, is_test=True) is None
 

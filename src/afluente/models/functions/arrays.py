@@ -66,7 +66,9 @@ def _distinct(sql: str) -> str:
 
 
 def _union(arguments: Sequence[Typed]) -> str:
-    return let([f"list_concat({arguments[0].sql}, {arguments[1].sql})"], lambda v: _null_if_any(arguments, _distinct(v[0])))
+    return let(
+        [f"list_concat({arguments[0].sql}, {arguments[1].sql})"], lambda v: _null_if_any(arguments, _distinct(v[0]))
+    )
 
 
 def _null_if_any(arguments: Sequence[Typed], sql: str) -> str:
@@ -146,7 +148,7 @@ def _concat(arguments: Sequence[Typed]) -> str:
 
 def _join(arguments: Sequence[Typed]) -> str:
     array = arguments[0].sql
-    if len(arguments) > 2:  # noqa: PLR2004 - a replacement for nulls
+    if len(arguments) > 2:
         array = f"list_transform({array}, lambda element: coalesce(element, {arguments[2].sql}))"
     return _null_if_any(arguments, f"coalesce(array_to_string({array}, {arguments[1].sql}), '')")
 
@@ -163,15 +165,13 @@ def _flatten(arguments: Sequence[Typed]) -> str:
 
 
 def _sequence(arguments: Sequence[Typed]) -> str | None:
-    step = arguments[2].constant if len(arguments) > 2 else None  # noqa: PLR2004 - a step is given
-    kind = arguments[0].type
-    if len(arguments) > 2 and (not isinstance(step, int) or step == 0):  # noqa: PLR2004
-        return None
-    if not kind.is_integral:
+    kind, has_step = arguments[0].type, len(arguments) > 2
+    step = arguments[2].constant if has_step else 0
+    if not isinstance(step, int) or (has_step and step == 0) or not kind.is_integral:
         return None
 
     def body(v: Sequence[str]) -> str:
-        if step is None:
+        if not has_step:
             return f"generate_series({v[0]}, {v[1]}, CASE WHEN {v[0]} <= {v[1]} THEN 1 ELSE -1 END)"
         wrong = ">" if step > 0 else "<"
         return (
@@ -211,12 +211,20 @@ def _map(arguments: Sequence[Typed]) -> str:
 
 def _appended(arguments: Sequence[Typed]) -> str | None:
     value = _same_element(arguments)
-    return f"CASE WHEN {arguments[0].sql} IS NOT NULL THEN list_append({arguments[0].sql}, {value.sql}) END" if value else None
+    return (
+        f"CASE WHEN {arguments[0].sql} IS NOT NULL THEN list_append({arguments[0].sql}, {value.sql}) END"
+        if value
+        else None
+    )
 
 
 def _prepended(arguments: Sequence[Typed]) -> str | None:
     value = _same_element(arguments)
-    return f"CASE WHEN {arguments[0].sql} IS NOT NULL THEN list_prepend({value.sql}, {arguments[0].sql}) END" if value else None
+    return (
+        f"CASE WHEN {arguments[0].sql} IS NOT NULL THEN list_prepend({value.sql}, {arguments[0].sql}) END"
+        if value
+        else None
+    )
 
 
 def concat_type(arguments: Sequence[Typed]) -> SparkType | None:
@@ -252,7 +260,9 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("array_compact", "array", first_type, "list_filter({0}, lambda element: element IS NOT NULL)"),
     scalar("array_distinct", "array", first_type, lambda a: let([a[0].sql], lambda v: _distinct(v[0]))),
     scalar("array_union", "common, common", first_type, lambda a: _union(a) if a[0].type.name == "array" else None),
-    scalar("array_intersect", "common, common", first_type, lambda a: _kept(a, is_in=True) if a[0].type.items else None),
+    scalar(
+        "array_intersect", "common, common", first_type, lambda a: _kept(a, is_in=True) if a[0].type.items else None
+    ),
     scalar("array_except", "common, common", first_type, lambda a: _kept(a, is_in=False) if a[0].type.items else None),
     scalar("arrays_overlap", "common, common", BOOLEAN, lambda a: _overlap(a) if a[0].type.items else None),
     scalar("sort_array", "array", first_type, _sorted),

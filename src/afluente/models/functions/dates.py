@@ -110,7 +110,9 @@ def _part(name: str, sql: str, *parameters: str) -> list[Signature]:
 
 def _zone(arguments: Sequence[Typed], *, from_utc: bool) -> str:
     zone, moment = arguments[1].sql, arguments[0].sql
-    return f"timezone('UTC', timezone({zone}, {moment}))" if from_utc else f"timezone({zone}, timezone('UTC', {moment}))"
+    return (
+        f"timezone('UTC', timezone({zone}, {moment}))" if from_utc else f"timezone({zone}, timezone('UTC', {moment}))"
+    )
 
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -159,7 +161,10 @@ SIGNATURES: tuple[Signature, ...] = (
         scalar(name, "timestamp", BIGINT, "CAST(floor(epoch_us({0}) / 1000000) AS BIGINT)")
         for name in ("unix_timestamp", "to_unix_timestamp", "unix_seconds")
     ),
-    *(scalar(name, "string, constant string", BIGINT, _unix_from_text) for name in ("unix_timestamp", "to_unix_timestamp")),
+    *(
+        scalar(name, "string, constant string", BIGINT, _unix_from_text)
+        for name in ("unix_timestamp", "to_unix_timestamp")
+    ),
     scalar("unix_millis", "timestamp", BIGINT, "CAST(floor(epoch_us({0}) / 1000) AS BIGINT)"),
     scalar("unix_micros", "timestamp", BIGINT, "epoch_us({0})"),
     scalar("unix_date", "date", INT, "CAST({0} - DATE '1970-01-01' AS INTEGER)"),

@@ -142,9 +142,7 @@ def scalar(name: str, parameters: str, result: Result, render: Render) -> Signat
     return Signature(name, _split(parameters), result, render)
 
 
-def aggregate(
-    name: str, parameters: str, result: Result, render: Render, *, takes_distinct: bool = False
-) -> Signature:
+def aggregate(name: str, parameters: str, result: Result, render: Render, *, takes_distinct: bool = False) -> Signature:
     return Signature(name, _split(parameters), result, render, "aggregate", takes_distinct)
 
 

@@ -18,7 +18,7 @@ def _substring(arguments: Sequence[Typed]) -> str:
     def body(v: Sequence[str]) -> str:
         begin = f"CASE WHEN {v[1]} > 0 THEN {v[1]} - 1 WHEN {v[1]} < 0 THEN length({v[0]}) + {v[1]} WHEN {v[1]} = 0 THEN 0 END"
         start = f"CAST({begin} AS BIGINT)"
-        if len(v) == 2:  # noqa: PLR2004 - without a length
+        if len(v) == 2:
             return f"CASE WHEN {v[1]} IS NOT NULL THEN substring({v[0]}, greatest({start}, 0) + 1) END"
         size = f"(least({start} + {v[2]}, length({v[0]})) - greatest({start}, 0))"
         return (
@@ -73,7 +73,7 @@ def _regexp_replace(arguments: Sequence[Typed]) -> str | None:
 def _regexp_extract(*, is_all: bool) -> Callable[[Sequence[Typed]], str | None]:
     def render(arguments: Sequence[Typed]) -> str | None:
         pattern = _pattern(arguments[1])
-        wanted = arguments[2].constant if len(arguments) > 2 else 1  # noqa: PLR2004 - a group is given
+        wanted = arguments[2].constant if len(arguments) > 2 else 1
         if pattern is None or not isinstance(wanted, int) or not 0 <= wanted <= groups(str(arguments[1].constant)):
             return None
         if is_all and is_empty_match(str(arguments[1].constant)):
@@ -128,7 +128,9 @@ def _translate(arguments: Sequence[Typed]) -> str:
 
 def _initcap(arguments: Sequence[Typed]) -> str:
     words = f"string_split({arguments[0].sql}, ' ')"
-    return f"array_to_string(list_transform({words}, lambda word: upper(left(word, 1)) || lower(substring(word, 2))), ' ')"
+    return (
+        f"array_to_string(list_transform({words}, lambda word: upper(left(word, 1)) || lower(substring(word, 2))), ' ')"
+    )
 
 
 def _sha2(arguments: Sequence[Typed]) -> str | None:
@@ -148,7 +150,7 @@ def _overlay(arguments: Sequence[Typed]) -> str | None:
         [argument.sql for argument in arguments],
         lambda v: (
             f"left({v[0]}, {start - 1}) || {v[1]} || "
-            f"substring({v[0]}, {start} + {f'length({v[1]})' if len(v) < 4 else v[3]})"  # noqa: PLR2004
+            f"substring({v[0]}, {start} + {f'length({v[1]})' if len(v) < 4 else v[3]})"
         ),
     )
 
@@ -222,7 +224,12 @@ SIGNATURES: tuple[Signature, ...] = (
     *(scalar(name, "string, int", STRING, _pad(name)) for name in ("lpad", "rpad")),
     *(scalar(name, "string, int, string", STRING, _pad(name)) for name in ("lpad", "rpad")),
     scalar("concat", "texty, texty*", STRING, _concat),
-    scalar("concat_ws", "string, string*", STRING, "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}, CAST(NULL AS VARCHAR)) END"),
+    scalar(
+        "concat_ws",
+        "string, string*",
+        STRING,
+        "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}, CAST(NULL AS VARCHAR)) END",
+    ),
     scalar("instr", "string, string", INT, "CAST(strpos({0}, {1}) AS INTEGER)"),
     *_each("locate position", "string, string", INT, "CAST(strpos({1}, {0}) AS INTEGER)"),
     *_each("locate position", "string, string, int", INT, _locate),
@@ -240,7 +247,9 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("regexp_extract", "string, constant string", STRING, _regexp_extract(is_all=False)),
     scalar("regexp_extract", "string, constant string, constant int", STRING, _regexp_extract(is_all=False)),
     scalar("regexp_extract_all", "string, constant string", array_of(STRING), _regexp_extract(is_all=True)),
-    scalar("regexp_extract_all", "string, constant string, constant int", array_of(STRING), _regexp_extract(is_all=True)),
+    scalar(
+        "regexp_extract_all", "string, constant string, constant int", array_of(STRING), _regexp_extract(is_all=True)
+    ),
     *_each("rlike regexp regexp_like", "string, constant string", BOOLEAN, _regexp_like),
     scalar("regexp_count", "string, constant string", INT, _regexp_count),
     scalar("startswith", "string, string", BOOLEAN, "starts_with({0}, {1})"),
