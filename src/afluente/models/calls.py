@@ -177,7 +177,7 @@ class Calls:
             parts.append(f"PARTITION BY {', '.join(by)}")
         order = node.args.get("order")
         if order is not None:
-            keys = [ordered(self.expressions.translate(item.this).sql, item) for item in order.expressions]
+            keys = [ordered(self.expressions.orderable(item.this), item) for item in order.expressions]
             parts.append(f"ORDER BY {', '.join(keys)}")
         spec = node.args.get("spec")
         if spec is not None:
@@ -255,7 +255,7 @@ class Calls:
         scope.variables.update(before)
         if len(names) == 2 and kinds[1:] == [INT] and str(node.parent and node.parent.this).lower() == "transform":
             self._refuse(node, "transform with an index is not allowed", hint="use sequence() and element_at")
-        return body, ", ".join(quote(name) for name in names)
+        return body, ", ".join(quote(f"lambda_{name}") for name in names)
 
     def _refuse(self, node: exp.Expr, message: str, *, hint: str = "") -> NoReturn:
         self.expressions.refuse(node, message, hint=hint)

@@ -79,6 +79,13 @@ class Expressions:
             self.refuse(node, f"a condition is boolean, and this is {typed.type}")
         return wanted.sql
 
+    def orderable(self, node: exp.Expr) -> str:
+        """A key of ORDER BY: engines order arrays and structs with nulls in them differently."""
+        typed = self.translate(node)
+        if typed.type.name in ("array", "map", "struct"):
+            self.refuse(node, f"ORDER BY {typed.type} is not allowed", hint="order by an element or a field")
+        return typed.sql
+
     def _column(self, node: exp.Column) -> Typed:
         return self.scope.column(node)
 

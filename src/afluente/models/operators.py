@@ -49,7 +49,8 @@ def comparable(left: Typed, right: Typed) -> tuple[Typed, Typed] | None:
 
 
 def compare(kind: str, left: Typed, right: Typed) -> str | None:
-    if "map" in (left.type.name, right.type.name):
+    names = {left.type.name, right.type.name}
+    if names & {"map", "struct"} or ("array" in names and kind not in ("EQ", "NEQ", "NullSafeEQ")):
         return None
     pair = comparable(left, right)
     return f"({pair[0].sql} {COMPARISONS[kind]} {pair[1].sql})" if pair else None

@@ -207,14 +207,14 @@ class Relations:
         key = item.this
         if isinstance(key, exp.Literal) and not key.is_string and str(key.this).isdigit():
             place = int(key.this)
-            if not 1 <= place <= len(columns):
-                self.context.refuse(key, f"ORDER BY {place}: there are {len(columns)} columns")
+            if not 1 <= place <= len(columns) or columns[place - 1][1].items:
+                self.context.refuse(key, f"ORDER BY {place} is none of the {len(columns)} columns, or is nested")
             return ordered(quote(columns[place - 1][0]), item)
         if isinstance(key, exp.Column) and not key.table:
-            found = next((name for name, _ in columns if name.lower() == key.name.lower()), None)
+            found = next((name for name, kind in columns if name.lower() == key.name.lower() and not kind.items), None)
             if found is not None:
                 return ordered(quote(found), item)
-        return ordered(expressions.translate(key).sql, item)
+        return ordered(expressions.orderable(key), item)
 
     def _tail(self, node: exp.Expr, keys: list[str]) -> str:
         sql = f" ORDER BY {', '.join(keys)}" if keys else ""
@@ -259,7 +259,7 @@ class Relations:
                 relation = self._renamed(relation, alias_node)
             alias = node.alias or f"subquery_{len(scope.sources)}"
             return f"({relation.sql}) AS {quote(alias)}", Source(alias, relation.columns)
-        self.context.refuse(node, f"{node.key.upper()} cannot stand in FROM")
+        return self.context.refuse(node, f"{node.key.upper()} cannot stand in FROM")
 
     def _table(self, node: exp.Table, ctes: Ctes) -> tuple[str, Source]:
         name, layer = node.name, node.text("db")

@@ -80,7 +80,7 @@ class Scope:
 
     def _plain(self, node: exp.Expr, name: str) -> Typed | None:
         if name.lower() in self.variables:
-            return Typed(quote(name.lower()), self.variables[name.lower()], node)
+            return Typed(quote(f"lambda_{name.lower()}"), self.variables[name.lower()], node)
         if name.lower() in self.merged:
             merged = self.merged[name.lower()]
             return Typed(merged.sql, merged.type, node)

@@ -175,7 +175,7 @@ def _parse_decimal(rest: list[str], source: str) -> tuple[SparkType, list[str]]:
         return decimal(10, 0), rest
     try:
         end = rest.index(")")
-        numbers = [int(token) for token in rest[1:end] if token != ","]
+        numbers = [int(word) for word in rest[1:end] if word != ","]
     except ValueError:
         raise ValueError(f"{source!r} is not a decimal(precision, scale)") from None
     precision, scale = (numbers[0], numbers[1] if len(numbers) > 1 else 0) if numbers else (10, 0)

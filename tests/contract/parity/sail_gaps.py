@@ -101,6 +101,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "bround(2.5)",
     ),
     "text functions with negative, null or zero places, titles after a hyphen, JSON as written": (
+        "transform(w, word -> initcap(word))",
         "substring(s, -20, 18)",
         "substring(s, j, n)",
         "left(s, n)",

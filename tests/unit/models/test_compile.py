@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,29 @@ def test_a_long_expression_used_many_times_stays_short() -> None:
     )
     assert len(compiled.sql) < 60_000  # noqa: PLR2004 - doubling at each step would be millions
     assert database().sql(compiled.sql).fetchall()[0][0] == pytest.approx(5.5 / 1.5**8, abs=1e-4)
+
+
+def test_a_compiled_model_gives_the_same_rows_on_spark_connect(tmp_path: Path) -> None:
+    pytest.importorskip("pysail", reason="pysail is a development dependency")
+    pytest.importorskip("pyspark", reason="pyspark-client comes with the spark extra")
+    from pysail.spark import SparkConnectServer
+    from pyspark.sql import SparkSession
+
+    made = model(SALES, COLUMNS)
+    connection = database()
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    host, port = server.listening_address
+    session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
+    try:
+        session.conf.set("spark.sql.session.timeZone", TIMEZONE)
+        for table in (PEDIDOS, CLIENTES):
+            path = str(tmp_path / f"{table.view}.parquet")
+            connection.execute(f"COPY {table.view} TO '{path}'")
+            schema = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS[table].items())
+            session.read.schema(schema).parquet(path).createOrReplaceTempView(table.view)
+        rows = [tuple(row) for row in session.sql(compile_model(made, SCHEMAS, "spark", TIMEZONE).sql).collect()]
+    finally:
+        session.stop()
+        server.stop()
+    assert sorted(rows) == sorted(connection.sql(compile_model(made, SCHEMAS, "duckdb", TIMEZONE).sql).fetchall())

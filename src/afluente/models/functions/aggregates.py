@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from afluente.models.casts import divided
-from afluente.models.functions.signature import Signature, aggregate, first_type, ranking
+from afluente.models.functions.signature import DISTINCT, OVER, Signature, aggregate, first_type, ranking
 from afluente.models.spark_types import (
     BIGINT,
     BOOLEAN,
@@ -23,7 +23,7 @@ from afluente.models.spark_types import (
 )
 from afluente.models.typed import Typed, cast_sql
 
-_AGG = "{over}"
+_AGG = OVER
 
 
 def _sum_type(arguments: Sequence[Typed]) -> SparkType:
@@ -36,7 +36,7 @@ def _sum_type(arguments: Sequence[Typed]) -> SparkType:
 def _sum(arguments: Sequence[Typed]) -> str:
     argument = arguments[0]
     sql = cast_sql(argument.sql, DOUBLE) if argument.type.is_fractional else argument.sql
-    return cast_sql(f"sum({{distinct}}{sql}){_AGG}", _sum_type(arguments))
+    return cast_sql(f"sum({DISTINCT}{sql}){_AGG}", _sum_type(arguments))
 
 
 def _average_type(arguments: Sequence[Typed]) -> SparkType | None:
@@ -52,19 +52,19 @@ def _average(arguments: Sequence[Typed]) -> str | None:
     if result is None:
         return None
     if not kind.is_decimal:
-        return f"avg({{distinct}}{cast_sql(sql, DOUBLE) if kind.is_fractional else sql}){_AGG}"
+        return f"avg({DISTINCT}{cast_sql(sql, DOUBLE) if kind.is_fractional else sql}){_AGG}"
     total_type = decimal(kind.precision + 10, kind.scale)
-    total = cast_sql(f"sum({{distinct}}{sql}){_AGG}", total_type)
-    count = f"nullif(count({{distinct}}{sql}){_AGG}, 0)"
+    total = cast_sql(f"sum({DISTINCT}{sql}){_AGG}", total_type)
+    count = f"nullif(count({DISTINCT}{sql}){_AGG}, 0)"
     return divided(total, count, total_type, decimal(20, 0), result)
 
 
 def _count(arguments: Sequence[Typed]) -> str:
     if len(arguments) == 1:
-        return f"count({{distinct}}{arguments[0].sql}){_AGG}"
+        return f"count({DISTINCT}{arguments[0].sql}){_AGG}"
     tests = " AND ".join(f"{argument.sql} IS NOT NULL" for argument in arguments)
     fields = ", ".join(argument.sql for argument in arguments)
-    return f"count({{distinct}}CASE WHEN {tests} THEN row({fields}) END){_AGG}"
+    return f"count({DISTINCT}CASE WHEN {tests} THEN row({fields}) END){_AGG}"
 
 
 def _percentile(arguments: Sequence[Typed]) -> str | None:
@@ -105,7 +105,7 @@ def _nth(arguments: Sequence[Typed]) -> str | None:
 
 
 def _collected(arguments: Sequence[Typed]) -> str:
-    return _without_nulls(f"list({{distinct}}{arguments[0].sql}){_AGG}", arguments)
+    return _without_nulls(f"list({DISTINCT}{arguments[0].sql}){_AGG}", arguments)
 
 
 def _collected_set(arguments: Sequence[Typed]) -> str:
@@ -122,10 +122,10 @@ SIGNATURES: tuple[Signature, ...] = (
     aggregate("count_if", "boolean", BIGINT, "count(CASE WHEN {0} THEN 1 END){over}"),
     aggregate("sum", "number", _sum_type, _sum, takes_distinct=True),
     *(aggregate(name, "number", _average_type, _average, takes_distinct=True) for name in ("avg", "mean")),
-    aggregate("min", "any", first_type, "min({0}){over}"),
-    aggregate("max", "any", first_type, "max({0}){over}"),
-    aggregate("max_by", "any, any", first_type, "arg_max({0}, {1}){over}"),
-    aggregate("min_by", "any, any", first_type, "arg_min({0}, {1}){over}"),
+    aggregate("min", "plain", first_type, "min({0}){over}"),
+    aggregate("max", "plain", first_type, "max({0}){over}"),
+    aggregate("max_by", "any, plain", first_type, "arg_max({0}, {1}){over}"),
+    aggregate("min_by", "any, plain", first_type, "arg_min({0}, {1}){over}"),
     *(aggregate(name, "boolean", BOOLEAN, "bool_and({0}){over}") for name in ("bool_and", "every")),
     *(aggregate(name, "boolean", BOOLEAN, "bool_or({0}){over}") for name in ("bool_or", "some")),
     aggregate("bit_and", "integral", first_type, "bit_and({0}){over}"),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from afluente.models.functions.signature import Signature, element_type, first_type, scalar
+from afluente.models.functions.signature import (
+    Signature,
+    element_type,
+    first_type,
+    plain_element,
+    plain_items,
+    scalar,
+)
 from afluente.models.spark_types import (
     BIGINT,
     BOOLEAN,
@@ -265,11 +272,11 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     scalar("array_except", "common, common", first_type, lambda a: _kept(a, is_in=False) if a[0].type.items else None),
     scalar("arrays_overlap", "common, common", BOOLEAN, lambda a: _overlap(a) if a[0].type.items else None),
-    scalar("sort_array", "array", first_type, _sorted),
-    scalar("sort_array", "array, boolean", first_type, _sorted),
-    scalar("array_sort", "array", first_type, "list_sort({0}, 'ASC', 'NULLS LAST')"),
-    scalar("array_min", "array", element_type, "list_min({0})"),
-    scalar("array_max", "array", element_type, "list_max({0})"),
+    scalar("sort_array", "array", plain_items, _sorted),
+    scalar("sort_array", "array, boolean", plain_items, _sorted),
+    scalar("array_sort", "array", plain_items, "list_sort({0}, 'ASC', 'NULLS LAST')"),
+    scalar("array_min", "array", plain_element, "list_min({0})"),
+    scalar("array_max", "array", plain_element, "list_max({0})"),
     scalar("array_join", "array<string>, string", STRING, _join),
     scalar("array_join", "array<string>, string, string", STRING, _join),
     scalar("array_repeat", "any, int", lambda a: array_of(a[0].type), _repeat),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from afluente.models.functions.signature import Signature, first_type, scalar
+from afluente.models.functions.signature import Signature, first_type, plain_type, scalar
 from afluente.models.spark_types import BOOLEAN, INT
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -17,6 +17,6 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("equal_null", "common, common", BOOLEAN, "({0} IS NOT DISTINCT FROM {1})"),
     scalar("zeroifnull", "int", INT, "coalesce({0}, 0)"),
     scalar("nullifzero", "int", INT, "nullif({0}, 0)"),
-    scalar("greatest", "common, common, common*", first_type, "greatest({all})"),
-    scalar("least", "common, common, common*", first_type, "least({all})"),
+    scalar("greatest", "common, common, common*", plain_type, "greatest({all})"),
+    scalar("least", "common, common, common*", plain_type, "least({all})"),
 )

@@ -24,6 +24,8 @@ from afluente.models.spark_types import (
 )
 from afluente.models.typed import Typed, coerce
 
+OVER, DISTINCT = "\x00over\x00", "\x00distinct\x00"
+NESTED = ("array", "map", "struct")
 Kind = Literal["scalar", "aggregate", "window", "ranking"]
 Result = SparkType | Callable[[Sequence[Typed]], SparkType | None]
 Render = str | Callable[[Sequence[Typed]], str | None]
@@ -44,7 +46,7 @@ _EXACT = {
 class Signature:
     """One way to call a function.
 
-    A parameter is a type's name, `integral`, `decimal`, `number`, `fractional`, `any`, `array`, `map`, `common` (all of
+    A parameter is a type's name, `integral`, `decimal`, `number`, `fractional`, `any`, `plain` (not nested), `array`, `map`, `common` (all of
     them take their least common type), or `constant string` / `constant int`. A last parameter ending in `*`
     repeats. `render` is a template over {0}, {1}, ... and {all}, or computes the SQL; None refuses.
     """
@@ -87,7 +89,7 @@ class Signature:
             parts = [argument.sql for argument in arguments]
             return self.render.format(*parts, all=", ".join(parts), over=over, distinct=distinct, nulls=nulls)
         rendered = self.render(arguments)
-        return rendered.replace("{over}", over).replace("{distinct}", distinct) if rendered else None
+        return rendered.replace(OVER, over).replace(DISTINCT, distinct) if rendered else None
 
 
 def _common(arguments: Sequence[Typed]) -> SparkType | None:
@@ -111,6 +113,8 @@ def _fit(argument: Typed, parameter: str) -> Typed | None:
     match parameter:
         case "any":
             return argument
+        case "plain":
+            return argument if kind.name not in NESTED else None
         case "integral":
             return argument if kind.is_integral else None
         case "decimal":
@@ -157,6 +161,21 @@ def _split(parameters: str) -> tuple[str, ...]:
 
 def first_type(arguments: Sequence[Typed]) -> SparkType:
     return arguments[0].type
+
+
+def plain_type(arguments: Sequence[Typed]) -> SparkType | None:
+    """The first argument's type, unless it is nested: engines order nested values differently."""
+    return arguments[0].type if arguments[0].type.name not in NESTED else None
+
+
+def plain_items(arguments: Sequence[Typed]) -> SparkType | None:
+    """An array's type, unless its elements are nested."""
+    return arguments[0].type if arguments[0].type.items[0].name not in NESTED else None
+
+
+def plain_element(arguments: Sequence[Typed]) -> SparkType | None:
+    """An array's element type, unless it is nested."""
+    return arguments[0].type.items[0] if arguments[0].type.items[0].name not in NESTED else None
 
 
 def element_type(arguments: Sequence[Typed]) -> SparkType:
