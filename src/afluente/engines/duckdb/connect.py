@@ -43,8 +43,6 @@ def connect(
     }
     if threads:
         config["threads"] = threads
-    if temp_limit:
-        config["max_temp_directory_size"] = temp_limit
     try:
         connection = duckdb.connect(":memory:", config=config)
     except duckdb.Error as error:
@@ -52,6 +50,9 @@ def connect(
     try:
         connection.execute(f"SET GLOBAL TimeZone = {text(timezone)}")
         connection.execute("SET GLOBAL parquet_metadata_cache = true")
+        if temp_limit:
+            # Given to `duckdb.connect` (2.0.0) this limit is shown by current_setting but not kept.
+            connection.execute(f"SET GLOBAL max_temp_directory_size = {text(temp_limit)}")
         for filesystem in (filesystems or {}).values():
             connection.register_filesystem(filesystem)
         if folders:
