@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import pyarrow as pa
 
+from afluente.conform.arrow_types import arrow_schema
 from afluente.conform.compile import Compiled, compile_contract
 from afluente.conform.duckdb_dialect import DuckDbDialect
 from afluente.conform.execute import BronzeFile, Conformed, Folders, conform_files
 from afluente.conform.quarantine import quarantine_schema
 from afluente.conform.repairs import repairs_schema
 from afluente.conform.spark_dialect import SparkDialect
-from afluente.core.errors import DataRefused, LakeError
+from afluente.core.errors import DataRefused, LakeError, RunError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import DataFile, TableName
 from afluente.lake.plan import Commit, Mode
@@ -26,9 +27,9 @@ from afluente.lake.snapshot import Snapshot
 from afluente.models.expression_text import translate_expression
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
-from afluente.runs.steps.inputs import Inputs
+from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.planning import rule_tables
-from afluente.runs.steps.quality import ask_rules
+from afluente.runs.steps.quality import ask_rules, refusal
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
 from afluente.state.repairs import Repair
@@ -44,7 +45,7 @@ RESULT = "conform_result"
 class _Task:
     """What one attempt does, decided before and kept: the pinned inputs and the versions to commit."""
 
-    versions: Mapping[str, int]
+    inputs: str
     mode: Mode
     from_version: int
     app_versions: Mapping[str, int]
@@ -53,7 +54,7 @@ class _Task:
 
     def to_json(self) -> dict[str, Json]:
         return {
-            "versions": dict(self.versions),
+            "inputs": self.inputs,
             "mode": self.mode,
             "from_version": self.from_version,
             "app_versions": dict(self.app_versions),
@@ -72,7 +73,11 @@ class ConformStep:
         self._lake = workspace.lake
         self._step = step
         table = TableName.parse(step.name)
-        self._contract: Contract = next(c for c in workspace.project.contracts if c.table == table)
+        contract = next((c for c in workspace.project.contracts if c.table == table), None)
+        if contract is None or contract.source is None:
+            raise step_gone(step.name)
+        self._contract: Contract = contract
+        self._source: TableName = contract.source
         self._table = table
         self._quarantine = TableName("quarantine", table.name)
         self._repairs = TableName("repairs", table.name)
@@ -82,34 +87,40 @@ class ConformStep:
 
     def prepare(self) -> Mapping[str, Json] | None:
         """The pinned inputs; None when the table is already made from them."""
-        versions = {str(table): self._input(table).version for table in self._input_tables()}
+        wanted = self._inputs({str(table): self._input(table) for table in self._input_tables()})
         silver = self._lake.find(self._table)
         known = Inputs.parse(silver.input_signature) if silver else None
-        wanted = self._inputs(versions)
         is_full = bool(self._step.parameters.get("full_refresh"))
         if known == wanted and not is_full:
             return None
-        mode, from_version = self._how(known, wanted, is_full=is_full)
+        mode, from_version = ("replace", -1) if known is None or is_full else self._how(known, wanted)
+        found = {table: self._lake.find(table) for table in (self._table, *self._sides())}
+        committed = [table for table in self._sides() if self._is_committed(found[table], wanted)]
+        if any(not self._is_in_step(found[table], known, wanted) for table in self._sides()):
+            mode, from_version = "replace", -1
         if silver is None:
             mode = "create"
-        tables = (self._table, self._quarantine, self._repairs)
-        found = {table: self._lake.find(table) for table in tables}
         app_versions = {
             str(table): 1 if snapshot is None else snapshot.transaction_version(self._app_id) + 1
             for table, snapshot in found.items()
         }
+        if from_version >= 0:
+            for table in committed:
+                app_versions[str(table)] -= 1
         base = None if silver is None else silver.version
         at = self._workspace.clock.now().isoformat()
-        return _Task(versions, mode, from_version, app_versions, base, at).to_json()
+        return _Task(wanted.signature(), mode, from_version, app_versions, base, at).to_json()
 
     def run(self, durable_input: Mapping[str, Json] | None) -> StepOutcome:
         if durable_input is None:
             return StepOutcome(status="unchanged")
         task = _Task(**durable_input)  # type: ignore[arg-type]
+        inputs = Inputs.parse(task.inputs)
+        if inputs is None:
+            raise RunError("runs.durable_input", f"step {self._step.name} was prepared without its inputs")
+        inputs.check_still_made_as(self._inputs({}), self._step.name)
         contract = self._contract
-        if contract.source is None:
-            raise LakeError("lake.plan", f"contract {contract.table} has no table to be conformed from", hint="")
-        bronze = self._lake.snapshot(contract.source, task.versions[str(contract.source)])
+        bronze = self._lake.snapshot(self._source, inputs.tables[str(self._source)].version)
         files = self._files(bronze, task)
         engine = self._workspace.engine
         dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
@@ -120,8 +131,11 @@ class ConformStep:
             timezone=self._workspace.project.timezone,
             translate=translate_expression,
         )
+        schemas = {self._table: arrow_schema(compiled)}
         for table in self._input_tables()[1:]:
-            self._register(table.view, self._lake.snapshot(table, task.versions[str(table)]))
+            snapshot = self._lake.snapshot(table, task.versions[str(table)])
+            self._register(table.view, snapshot)
+            schemas[table] = snapshot.schema
         silver = None if task.base_version is None else self._lake.snapshot(self._table, task.base_version)
         existing = None
         if task.mode == "upsert" and silver is not None:
@@ -148,8 +162,10 @@ class ConformStep:
         )
         self._check_references(conformed)
         plan = self._plan(task, silver, conformed)
-        outcomes = ask_rules(self._workspace, contract, self._result_view(plan, silver), RESULT, engine=engine)
-        refused = next((o for o in outcomes if o.severity == "error" and o.status != "passed"), None)
+        outcomes = ask_rules(
+            self._workspace, contract, self._result_view(plan, silver), RESULT, engine=engine, schemas=schemas
+        )
+        refused = refusal(outcomes)
         report = conformed.report
         if refused is None:
             self._commit_side(task, self._quarantine, conformed.quarantine, quarantine_schema(compiled.bronze))
@@ -168,7 +184,9 @@ class ConformStep:
             repairs=_repairs(compiled, conformed),
             error_code=None if refused is None else "data.rule_broken",
             error_message=None if refused is None else f"table {self._table}: {refused.message}",
-            error_hint=None if refused is None else "nothing was committed; mend the data or the contract, and run again",
+            error_hint=None
+            if refused is None
+            else "nothing was committed; mend the data or the contract, and run again",
             details=_details(conformed, task),
         )
         return outcome
@@ -185,32 +203,70 @@ class ConformStep:
 
     def _input_tables(self) -> list[TableName]:
         contract = self._contract
-        source = [contract.source] if contract.source else []
-        others = {*(r.table for r in contract.references), *rule_tables(contract)} - {contract.source, contract.table}
-        return [*source, *sorted(others)]
+        others = {*(r.table for r in contract.references), *rule_tables(contract)} - {self._source, contract.table}
+        return [self._source, *sorted(others)]
 
-    def _inputs(self, versions: Mapping[str, int]) -> Inputs:
-        return Inputs(self._contract.text_sha256, versions)
+    def _inputs(self, tables: Mapping[str, Snapshot]) -> Inputs:
+        return Inputs(
+            self._contract.text_sha256,
+            self._workspace.project.timezone,
+            {name: Input(snapshot.table_id, snapshot.version) for name, snapshot in tables.items()},
+        )
 
-    def _how(self, known: Inputs | None, wanted: Inputs, *, is_full: bool) -> tuple[Mode, int]:
+    def _sides(self) -> tuple[TableName, ...]:
+        return (self._quarantine, self._repairs) if self._contract.repairs == "log" else (self._quarantine,)
+
+    def _is_committed(self, side: Snapshot | None, wanted: Inputs) -> bool:
+        """Whether an attempt that ended before silver's commit has already written this table for these inputs."""
+        return side is not None and side.input_signature == wanted.signature()
+
+    def _is_in_step(self, side: Snapshot | None, known: Inputs | None, wanted: Inputs) -> bool:
+        """Whether new rows may be added: the table was made with silver, or is already made for these inputs."""
+        if side is None or self._is_committed(side, wanted):
+            return True
+        return known is not None and side.input_signature == known.signature()
+
+    def _how(self, known: Inputs, wanted: Inputs) -> tuple[Mode, int]:
         """The commit's mode and the bronze version to go on from (-1: take every row)."""
-        write = self._contract.write
-        source = str(self._contract.source)
-        if write == "replace" or known is None or is_full:
+        source = str(self._source)
+        references = [str(r.table) for r in self._contract.references if r.table != self._table]
+        if (
+            not self._adds_up()
+            or not wanted.is_made_as(known)
+            or not wanted.goes_on_from(known, source)
+            or not all(wanted.is_same(known, table) for table in references)
+        ):
             return "replace", -1
-        if known.text_sha256 != wanted.text_sha256 or known.code != wanted.code:
-            return "replace", -1
-        from_version = known.versions.get(source, -1)
-        if self._contract.source is None:
-            return "replace", -1
-        changes = self._lake.changes(self._contract.source, from_version, wanted.versions[source])
-        return (write, from_version) if changes.is_append_only else ("replace", -1)
+        from_version = known.tables[source].version
+        changes = self._lake.changes(self._source, from_version, wanted.tables[source].version)
+        return (self._contract.write, from_version) if changes.is_append_only else ("replace", -1)
+
+    def _adds_up(self) -> bool:
+        """Whether the table and new rows give what all rows together give.
+
+        Rows that give way to rows of an earlier commit cannot be told from the new ones alone, save the older of
+        one key; and a partition is only whole when all its rows are taken.
+        """
+        contract = self._contract
+        rule = contract.deduplicate
+        match contract.write:
+            case "append":
+                return rule is None
+            case "upsert":
+                is_by_key = rule is not None and set(rule.keys) == set(contract.keys)
+                return is_by_key and rule is not None and rule.keep == "latest" and rule.by is not None
+            case "replace" | "replace_partitions":
+                return False
+            case _:
+                assert_never(contract.write)
 
     def _files(self, bronze: Snapshot, task: _Task) -> list[BronzeFile]:
         rows = {f"{bronze.address}/{file.path}": file.rows or 0 for file in bronze.live}
         if task.from_version < 0:
             return [BronzeFile(path, rows[path]) for path in bronze.files]
         changes = self._lake.changes(bronze.table, task.from_version, bronze.version)
+        if not changes.is_append_only:
+            raise stale_plan(self._step.name, f"the new rows of {bronze.table} cannot be told any more")
         return [BronzeFile(path, rows.get(path, 0)) for path in changes.files]
 
     def _register(self, view: str, snapshot: Snapshot) -> None:
@@ -249,7 +305,7 @@ class ConformStep:
             app_version=task.app_versions[str(self._table)],
             partition_by=contract.partition_by,
             keys=contract.keys if task.mode == "upsert" else (),
-            input_signature=self._inputs(task.versions).signature(),
+            input_signature=task.inputs,
             run_id=self._run_id,
         )
 
@@ -288,6 +344,7 @@ class ConformStep:
                 schema=schema if current is None or mode == "replace" else current.schema,
                 app_id=self._app_id,
                 app_version=task.app_versions[str(table)],
+                input_signature=task.inputs,
                 run_id=self._run_id,
             )
 

@@ -24,8 +24,8 @@ from afluente.models.graph import tables_read
 from afluente.models.incremental import PartitionValue, compile_partitions, touched_sql, with_lookback
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
-from afluente.runs.steps.inputs import Inputs
-from afluente.runs.steps.quality import ask_rules
+from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
+from afluente.runs.steps.quality import ask_rules, refusal
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
 
@@ -45,23 +45,26 @@ class ModelStep:
         self._lake = workspace.lake
         self._step = step
         self._table = TableName.parse(step.name)
-        self._model: Model = next(m for m in workspace.project.models if m.table == self._table)
+        model = next((m for m in workspace.project.models if m.table == self._table), None)
+        if model is None:
+            raise step_gone(step.name)
+        self._model: Model = model
         self._run_id = run_id
         self._app_id = self._lake.app_id(step.name)
 
     def prepare(self) -> Mapping[str, Json] | None:
         """The pinned inputs; None when the table is already made from them."""
         tables = sorted(tables_read(self._model))
-        versions = {str(table): self._input(table).version for table in tables}
+        found = {str(table): self._input(table) for table in tables}
         gold = self._lake.find(self._table)
         known = Inputs.parse(gold.input_signature) if gold else None
-        wanted = Inputs(self._model.text_sha256, versions)
+        wanted = self._inputs({name: Input(snapshot.table_id, snapshot.version) for name, snapshot in found.items()})
         is_full = bool(self._step.parameters.get("full_refresh"))
         if known == wanted and not is_full:
             return None
         from_version = -1 if is_full or known is None else self._from_version(known, wanted)
         return {
-            "versions": dict(versions),
+            "inputs": wanted.signature(),
             "from_version": from_version,
             "base_version": None if gold is None else gold.version,
             "app_version": 1 if gold is None else gold.transaction_version(self._app_id) + 1,
@@ -70,9 +73,11 @@ class ModelStep:
     def run(self, durable_input: Mapping[str, Json] | None) -> StepOutcome:
         if durable_input is None:
             return StepOutcome(status="unchanged")
-        versions, from_version, base_version, app_version = _read(durable_input)
+        inputs, from_version, base_version, app_version = _read(durable_input)
+        inputs.check_still_made_as(self._inputs({}), self._step.name)
         snapshots = {
-            table: self._lake.snapshot(table, versions[str(table)]) for table in sorted(tables_read(self._model))
+            table: self._lake.snapshot(table, inputs.tables[str(table)].version)
+            for table in sorted(tables_read(self._model))
         }
         gold = None if base_version is None else self._lake.snapshot(self._table, base_version)
         engine = self._workspace.engine
@@ -94,12 +99,15 @@ class ModelStep:
             app_version=app_version,
             partition_by=self._model.partition_by,
             partitions=[] if partitions is None else [self._partition(value) for value in partitions],
-            input_signature=Inputs(self._model.text_sha256, versions).signature(),
+            input_signature=inputs.signature(),
             run_id=self._run_id,
         )
+        schemas = {self._table: schema} | {table: snapshot.schema for table, snapshot in snapshots.items()}
         contract = next((c for c in self._workspace.project.contracts if c.table == self._table), None)
-        outcomes = ask_rules(self._workspace, contract, self._result_view(plan, gold), RESULT, engine=engine)
-        refused = next((o for o in outcomes if o.severity == "error" and o.status != "passed"), None)
+        outcomes = ask_rules(
+            self._workspace, contract, self._result_view(plan, gold), RESULT, engine=engine, schemas=schemas
+        )
+        refused = refusal(outcomes)
         version = self._lake.commit(plan).version if refused is None else None
         return StepOutcome(
             status="done" if refused is None else "refused",
@@ -114,6 +122,9 @@ class ModelStep:
             details={"mode": mode, "partitions": None if partitions is None else len(partitions)},
         )
 
+    def _inputs(self, tables: Mapping[str, Input]) -> Inputs:
+        return Inputs(self._model.text_sha256, self._workspace.project.timezone, tables)
+
     def _input(self, table: TableName) -> Snapshot:
         found = self._lake.find(table)
         if found is None:
@@ -127,14 +138,15 @@ class ModelStep:
     def _from_version(self, known: Inputs, wanted: Inputs) -> int:
         """The version of the incremental source to go on from; -1 when the whole table has to be made."""
         incremental = self._model.incremental
-        if incremental is None or known.text_sha256 != wanted.text_sha256 or known.code != wanted.code:
+        if incremental is None or not wanted.is_made_as(known):
             return -1
         source = str(incremental.source)
-        others = [name for name, version in wanted.versions.items() if known.versions.get(name) != version]
-        if source not in known.versions or any(name != source for name in others):
+        others = (name for name in wanted.tables if name != source)
+        if not wanted.goes_on_from(known, source) or not all(wanted.is_same(known, name) for name in others):
             return -1
-        changes = self._lake.changes(incremental.source, known.versions[source], wanted.versions[source])
-        return known.versions[source] if changes.is_append_only and not changes.has_new_schema else -1
+        from_version = known.tables[source].version
+        changes = self._lake.changes(incremental.source, from_version, wanted.tables[source].version)
+        return from_version if changes.is_append_only and not changes.has_new_schema else -1
 
     def _compile(
         self, snapshots: Mapping[TableName, Snapshot], gold: Snapshot | None, from_version: int
@@ -148,6 +160,8 @@ class ModelStep:
         engine = self._workspace.engine
         source = snapshots[incremental.source]
         changes = self._lake.changes(incremental.source, from_version, source.version)
+        if not changes.is_append_only:
+            raise stale_plan(self._step.name, f"the new rows of {incremental.source} cannot be told any more")
         values = {file.path: file.partition_values for file in source.live}
         inside = [path.removeprefix(f"{source.address}/") for path in changes.files]
         engine.register(
@@ -208,13 +222,13 @@ def _column(table: pa.Table) -> list[PartitionValue]:
     return values
 
 
-def _read(durable_input: Mapping[str, Json]) -> tuple[dict[str, int], int, int | None, int]:
-    versions = durable_input["versions"]
+def _read(durable_input: Mapping[str, Json]) -> tuple[Inputs, int, int | None, int]:
+    inputs = Inputs.parse(str(durable_input["inputs"]))
     base = durable_input["base_version"]
-    if not isinstance(versions, dict):
+    if inputs is None:
         raise RunError("runs.durable_input", "a model step was prepared without the versions of its inputs")
     return (
-        {name: int(str(version)) for name, version in versions.items()},
+        inputs,
         int(str(durable_input["from_version"])),
         None if base is None else int(str(base)),
         int(str(durable_input["app_version"])),
