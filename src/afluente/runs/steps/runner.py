@@ -50,5 +50,9 @@ class ProjectRunner:
                 from afluente.runs.steps.model_step import ModelStep
 
                 return ModelStep(self._workspace, step, run_id=run_id)
+            case "replay":
+                from afluente.runs.steps.replay import ReplayStep
+
+                return ReplayStep(self._workspace, step, run_id=run_id, progress=self._progress)
             case _:
                 raise RunError("runs.step_kind", f"step {step.name} is of the unknown kind '{step.kind}'")
