@@ -143,6 +143,23 @@ def test_partition_values_come_from_the_caller(engine: Engine, tmp_path: Path) -
     assert rows(engine, "SELECT id FROM t WHERE uf IS NULL") == [{"id": 2}]
 
 
+def test_hundreds_of_partition_values_are_one_table(engine: Engine, tmp_path: Path) -> None:
+    files = []
+    for number in range(450):
+        pq.write_table(pa.table({"id": [number]}), tmp_path / f"{number}.parquet")
+        files.append(str(tmp_path / f"{number}.parquet"))
+    values = [{"n": str(number) if number % 2 else None, "uf": f"v{number}"} for number in range(450)]
+    schema = pa.schema([("id", pa.int64()), ("n", pa.int32()), ("uf", pa.string())])
+    engine.register("t", files, schema, partition_by=["n", "uf"], partitions=values)
+    assert rows(engine, "SELECT count(*) AS c, count(DISTINCT uf) AS d, count(n) AS n FROM t") == [
+        {"c": 450, "d": 450, "n": 225}
+    ]
+    assert rows(engine, "SELECT count(*) AS c FROM t WHERE n IS NULL") == [{"c": 225}]
+    for number in (1, 63, 65, 127, 129, 449):
+        assert rows(engine, f"SELECT id FROM t WHERE uf = 'v{number}' AND n = {number}") == [{"id": number}]
+        assert rows(engine, f"SELECT n FROM t WHERE id = {number}") == [{"n": number}]
+
+
 def test_partition_values_for_fewer_files_are_refused(engine: Engine, tmp_path: Path) -> None:
     schema = pa.schema([("uf", pa.string()), ("id", pa.int64())])
     with pytest.raises(EngineError) as caught:

@@ -7,7 +7,10 @@ calendar, whatever the server's own defaults.
 from __future__ import annotations
 
 import socket
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -31,7 +34,7 @@ def connect(url: str, *, timezone: str) -> SparkSession:
     """A new session at `sc://host:port/;options`; EngineError `engine.unreachable` when nobody answers."""
     _knock(url)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _main_module_with_a_file():
             warnings.simplefilter("ignore")
             from pyspark.sql.connect.client.retries import DefaultPolicy
             from pyspark.sql.connect.session import SparkSession
@@ -52,6 +55,22 @@ def connect(url: str, *, timezone: str) -> SparkSession:
         for name in _CALENDAR:
             session.conf.set(name, "CORRECTED")
     return session
+
+
+@contextmanager
+def _main_module_with_a_file() -> Iterator[None]:
+    """A process started by `-c` or by another program has no main file, and the client then takes it for its own
+    doctests, looks for a Spark installation and ends the process (`pyspark.sql.connect.utils.check_dependencies`).
+    """
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "afluente"
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 def _knock(url: str) -> None:

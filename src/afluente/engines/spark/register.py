@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.connect.session import SparkSession
 
+_UNION_WIDTH = 64
 Group = tuple[tuple[str, str | None], ...]
 
 
@@ -57,7 +58,19 @@ def file_frame(
 
 
 def _union(frames: list[DataFrame]) -> DataFrame:
-    """One under the other to the left: Sail loses columns of filtered unions that are nested to the right."""
+    """Groups of unions built to the left, each projected on its columns, then unions of the groups.
+
+    A union of 400 frames in one chain kills Sail, and unions nested to the right lose columns under a filter there
+    unless a projection stands between.
+    """
+    columns = [quote(name) for name in frames[0].columns] if len(frames) > _UNION_WIDTH else []
+    while len(frames) > 1:
+        groups = [frames[start : start + _UNION_WIDTH] for start in range(0, len(frames), _UNION_WIDTH)]
+        frames = [_chain(group).selectExpr(*columns) if columns else _chain(group) for group in groups]
+    return frames[0]
+
+
+def _chain(frames: list[DataFrame]) -> DataFrame:
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionAll(frame)
