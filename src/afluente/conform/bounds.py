@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from afluente.conform.reading import Cell, Check, Reading
 from afluente.conform.registry import type_of
@@ -28,8 +29,8 @@ def bound_checks(cell: Cell, reading: Reading) -> Iterator[Check]:
             said = Message(message.pt.format(limit=limit), message.en.format(limit=limit))
             yield Check(rule, f"{value} {operator} {_limit(cell, reading, limit)}", said)
     if bounds.multiple_of is not None:
-        said = Message(f"não é múltiplo de {bounds.multiple_of}", f"not a multiple of {bounds.multiple_of}")
-        yield Check("multipleOf", f"{value} % {bounds.multiple_of:g} <> 0", said)
+        said = Message(f"não é múltiplo de {bounds.multiple_of:g}", f"not a multiple of {bounds.multiple_of:g}")
+        yield Check("multipleOf", _is_no_multiple(value, reading, bounds.multiple_of), said)
     if bounds.min_length is not None:
         said = Message(f"tem menos de {bounds.min_length} caracteres", f"shorter than {bounds.min_length} characters")
         yield Check("minLength", f"length({value}) < {bounds.min_length}", said)
@@ -39,10 +40,20 @@ def bound_checks(cell: Cell, reading: Reading) -> Iterator[Check]:
     kind = type_of(column)
     if column.values and kind != "enum" and reading.kind == "text":
         listed = ", ".join(d.literal(v) for v in column.values)
-        yield Check("values", f"{value} NOT IN ({listed})", Message("valor fora da lista", "not one of the listed values"))
+        yield Check(
+            "values", f"{value} NOT IN ({listed})", Message("valor fora da lista", "not one of the listed values")
+        )
     if column.pattern and kind != "regex" and reading.kind == "text":
         said = Message(f"não segue o padrão {column.pattern}", f"does not follow the pattern {column.pattern}")
         yield Check("pattern", f"{value} IS NOT NULL AND NOT {d.matches(value, column.pattern)}", said)
+
+
+def _is_no_multiple(value: str, reading: Reading, factor: float) -> str:
+    """Floating-point values are let off what the nearest binary fraction differs by."""
+    exact = format(Decimal(str(factor)), "f")
+    if reading.kind != "double":
+        return f"{value} % {exact} <> 0"
+    return f"abs({value} / {exact} - round({value} / {exact})) > 1e-9 * greatest(1, abs({value} / {exact}))"
 
 
 def _limit(cell: Cell, reading: Reading, limit: Scalar) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from afluente.conform.bounds import bound_checks
 from afluente.conform.dialect import Dialect, Kind
 from afluente.conform.finding import Effect, Finding, masks, word_of, words
-from afluente.conform.reading import Cell, Join, Reading
+from afluente.conform.reading import Cell, Join, Reading, internal
 from afluente.conform.registry import load_type
 from afluente.conform.spark_types import spark_type, spark_type_of
 from afluente.conform.typed import typed_reading
@@ -27,6 +27,7 @@ from afluente.project.contract import Column, Contract, Reference
 ORIGIN = ("_source", "_source_row", "_ingested_at", "_run_id")
 COLUMN_LIMIT = 2000
 _MISSING = Message("valor ausente", "the value is missing")
+_EMPTIED = Message("valor inválido numa coluna obrigatória", "an invalid value in a column that must have one")
 _SET_NULL = Message("valor inválido trocado por nulo", "an invalid value was replaced by null")
 _DEFAULT = Message("valor ausente trocado pelo padrão", "a missing value was replaced by the default")
 _UNKNOWN = Message("não existe em {table}", "does not exist in {table}")
@@ -39,7 +40,7 @@ Translate = Callable[[str, Mapping[str, str], Place, Literal["duckdb", "spark"]]
 class Compiled:
     """A contract ready to run on one dialect over a bronze table of known columns.
 
-    Its SELECT gives the contract's columns, the bronze columns as `b_<name>`, the rows' origin and the mask words.
+    Its SELECT gives the contract's columns, the bronze columns under `internal("bronze", name)`, the rows' origin and the mask words.
     `raws` are the names of the raw texts and their SQL over the bronze columns.
     """
 
@@ -62,7 +63,7 @@ class Compiled:
         return _stack(self.stages, view)
 
     def select_keys(self, view: str) -> str:
-        """The rows of a view with their conformed deduplication keys beside them, as `k_0`, `k_1`, …."""
+        """The rows of a view with their conformed deduplication keys beside them, under `internal("key", "0")`, …."""
         return _stack(self.key_stages, view)
 
     def any_of(self, *effects: Effect) -> str:
@@ -125,8 +126,12 @@ class _Compiler:
         stages.append(_with([f"{r.value} AS {c.other(c.column.name)}" for c, r in self._plain(cells, readings)]))
         joined = [(c, r) for c, r in zip(cells, readings, strict=True) if r.joins]
         if joined:
-            stages.append(_with_joins([f"{r.value} AS {c.other(c.column.name)}" for c, r in joined],
-                                      [join for _, r in joined for join in r.joins]))
+            stages.append(
+                _with_joins(
+                    [f"{r.value} AS {c.other(c.column.name)}" for c, r in joined],
+                    [join for _, r in joined for join in r.joins],
+                )
+            )
         for cell, reading in zip(cells, readings, strict=True):
             self._find(cell, reading)
         stages.append(_with([f"{self.finals[c.column.name]} AS {self._name(c)}" for c in cells]))
@@ -168,7 +173,7 @@ class _Compiler:
                 )
 
     def _cell(self, index: int, column: Column) -> Cell:
-        return Cell(column, index, self.d, self.d.identifier(f"r_{index}"), self.timezone)
+        return Cell(column, index, self.d, self.d.identifier(internal("raw", str(index))), self.timezone)
 
     def _name(self, cell: Cell) -> str:
         return self.d.identifier(cell.column.name)
@@ -203,7 +208,7 @@ class _Compiler:
 
     def _raw_stage(self, cells: Sequence[Cell]) -> str:
         named = [f"{self._raw(cell)} AS {cell.raw}" for cell in cells]
-        kept = [f"{self.d.identifier(name)} AS {self.d.identifier(f'b_{name}')}" for name in self._bronze()]
+        kept = [f"{self.d.identifier(name)} AS {self.d.identifier(internal('bronze', name))}" for name in self._bronze()]
         return _escape(f"SELECT {', '.join([*named, *kept, *ORIGIN])} FROM ") + "{source}"
 
     def _plain(self, cells: Sequence[Cell], readings: Sequence[Reading]) -> list[tuple[Cell, Reading]]:
@@ -214,7 +219,7 @@ class _Compiler:
         if cell.column.expression is None and not self._is_text(cell.column):
             return f"{cell.raw} IS NULL"
         tokens = ", ".join(self.d.literal(token) for token in ("", *cell.column.missing_tokens))
-        return f"({cell.raw} IS NULL OR trim({cell.raw}) IN ({tokens}))"
+        return f"({cell.raw} IS NULL OR {self.d.trim(cell.raw)} IN ({tokens}))"
 
     def _find(self, cell: Cell, reading: Reading) -> None:
         column, value = cell.column, cell.other(cell.column.name)
@@ -239,28 +244,33 @@ class _Compiler:
                     )
                 self._add(column, column.format or column.logical_type, "warning", invalid, reading, cell)
                 final = f"CASE WHEN {value} IS NULL AND NOT {blank} THEN {cell.raw} ELSE {value} END"
+        checks = (*reading.checks, *bound_checks(cell, reading))
+        emptied = [f"({c.fails})" for c in checks if not c.is_warning] if column.on_invalid == "set_null" else []
         missing = f"{value} IS NULL AND {blank}"
+        if column.on_invalid == "set_null":
+            missing = " OR ".join([f"{value} IS NULL", *emptied])
         match on_missing:
             case "quarantine" | "drop" as effect:
-                self._add(column, "missing", effect, missing, reading, cell, message=_MISSING)
+                reasons = ((f"NOT {blank}", _EMPTIED),) if column.on_invalid == "set_null" else ()
+                self._add(column, "missing", effect, missing, reading, cell, message=_MISSING, reasons=reasons)
             case "default":
                 self._add(column, "missing.default", "repair", missing, reading, cell, message=_DEFAULT)
                 final = f"CASE WHEN {missing} THEN {self._default(column, reading)} ELSE {final} END"
+            case "keep" | "set_null" if emptied:
+                final = f"CASE WHEN {' OR '.join(emptied)} THEN NULL ELSE {final} END"
             case "keep" | "set_null":
                 pass
         for repair in reading.repairs:
             self._add(column, repair.rule, "repair", repair.applied, reading, cell)
-        failures = []
-        for check in (*reading.checks, *bound_checks(cell, reading)):
+        for check in checks:
             effect_of: dict[str, Effect] = {
-                "quarantine": "quarantine", "drop": "drop", "set_null": "repair", "keep": "warning"
+                "quarantine": "quarantine",
+                "drop": "drop",
+                "set_null": "repair",
+                "keep": "warning",
             }
             effect = "warning" if check.is_warning else effect_of[column.on_invalid]
             self._add(column, check.rule, effect, check.fails, reading, cell, message=check.message)
-            if effect == "repair":
-                failures.append(check.fails)
-        if failures:
-            final = f"CASE WHEN {' OR '.join(f'({failure})' for failure in failures)} THEN NULL ELSE {final} END"
         self.finals[column.name] = final
 
     def _default(self, column: Column, reading: Reading) -> str:
@@ -280,8 +290,9 @@ class _Compiler:
         cell: Cell,
         *,
         message: Message | None = None,
+        reasons: tuple[tuple[str, Message], ...] = (),
     ) -> None:
-        reasons = () if message else reading.reasons
+        reasons = reasons if message else reading.reasons
         self.findings.append(
             Finding(rule, column.name, effect, condition, message or reading.message, cell.raw, reasons)
         )
@@ -295,9 +306,9 @@ class _Compiler:
             mine = [self.d.identifier(c) for c in reference.columns]
             pairs = zip(mine, reference.to_columns, strict=True)
             condition = " AND ".join(f"x.{a} = {alias}.{self.d.identifier(b)}" for a, b in pairs)
-            joins.append((alias, table, condition, self.d.identifier(reference.to_columns[0]), f"_ref_{number}"))
+            joins.append((alias, table, condition, self.d.identifier(reference.to_columns[0]), internal("reference", str(number))))
             present = " AND ".join(f"{name} IS NOT NULL" for name in mine)
-            self._add_reference_finding(reference, f"{present} AND {self.d.identifier(f'_ref_{number}')} IS NULL")
+            self._add_reference_finding(reference, f"{present} AND {self.d.identifier(internal('reference', str(number)))} IS NULL")
         if joins:
             hits = ", ".join(f"{alias}.{key} AS {self.d.identifier(name)}" for alias, _, _, key, name in joins)
             clauses = " ".join(f"LEFT JOIN {table} AS {alias} ON {on}" for alias, table, on, _, _ in joins)
@@ -311,14 +322,14 @@ class _Compiler:
         raw = None
         if len(reference.columns) == 1:
             index = [c.name for c in self.contract.columns].index(reference.columns[0])
-            raw = self.d.identifier(f"r_{index}")
+            raw = self.d.identifier(internal("raw", str(index)))
         self.findings.append(Finding("references", name, effect, condition, message, raw))
 
     def _add_row_rules(self, stages: list[str], kinds: Sequence[tuple[str, Kind | tuple[int, int]]]) -> None:
         named = []
         columns = {name: spark_type(kind) for name, kind in kinds}
         for number, rule in enumerate(self.contract.row_rules):
-            name = self.d.identifier(f"_rule_{number}")
+            name = self.d.identifier(internal("rule", str(number)))
             named.append(f"({self._translated(rule.expression, columns, rule.place)}) AS {name}")
             effect: Effect = "warning" if rule.on_invalid == "keep" else rule.on_invalid
             message = Message(
@@ -336,7 +347,7 @@ class _Compiler:
         zero = self.d.bit("FALSE", 0)
         found = [f"{' + '.join(parts) or zero} AS {word}" for word, parts in terms.items()]
         kept = [self._name(c) for c in cells]
-        bronze = [self.d.identifier(f"b_{name}") for name in self._bronze()]
+        bronze = [self.d.identifier(internal("bronze", name)) for name in self._bronze()]
         return _escape(f"SELECT {', '.join([*kept, *bronze, *ORIGIN, *found])} FROM ") + "{source}"
 
     def _key_stages(self, cells: Sequence[Cell], readings: Sequence[Reading]) -> tuple[str, ...]:
@@ -366,7 +377,7 @@ class _Compiler:
                     ]
                 )
             )
-        stages.append(_with([f"{reading.value} AS k_{i}" for i, (_, reading) in enumerate(wanted)]))
+        stages.append(_with([f"{reading.value} AS {self.d.identifier(internal('key', str(i)))}" for i, (_, reading) in enumerate(wanted)]))
         return tuple(stages)
 
 

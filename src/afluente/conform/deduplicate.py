@@ -7,6 +7,7 @@ broken by the rows' origin, so that two engines and two runs choose alike.
 from __future__ import annotations
 
 from afluente.conform.compile import Compiled
+from afluente.conform.reading import internal
 from afluente.project.contract import Deduplicate
 
 REPEATED = "conform_repeated"
@@ -15,9 +16,9 @@ LOSERS = "conform_losers"
 
 def repeated_keys(compiled: Compiled, view: str) -> str:
     """The keys that more than one row has."""
-    count = len(_keys(compiled).keys)
-    keys = ", ".join(f"k_{i}" for i in range(count))
-    present = " AND ".join(f"k_{i} IS NOT NULL" for i in range(count))
+    names = _key_names(compiled)
+    keys = ", ".join(names)
+    present = " AND ".join(f"{name} IS NOT NULL" for name in names)
     return f"SELECT {keys} FROM ({compiled.select_keys(view)}) AS keyed WHERE {present} GROUP BY {keys} HAVING count(*) > 1"
 
 
@@ -25,7 +26,7 @@ def losers(compiled: Compiled, view: str) -> str:
     """The origin of every row that gives way, with that of the row kept and whether the two differ."""
     deduplicate = _keys(compiled)
     bronze = ", ".join(f"x.{compiled.dialect.identifier(name)}" for name in (*compiled.bronze, *_ORIGIN))
-    same = " AND ".join(f"x.k_{i} = {REPEATED}.k_{i}" for i in range(len(deduplicate.keys)))
+    same = " AND ".join(f"x.{name} = {REPEATED}.{name}" for name in _key_names(compiled))
     rows = f"(SELECT {bronze} FROM ({compiled.select_keys(view)}) AS x JOIN {REPEATED} ON {same})"
     keys = ", ".join(compiled.dialect.identifier(key) for key in deduplicate.keys)
     return _ranked(compiled, f"({compiled.select(rows)}) AS conformed", keys, deduplicate)
@@ -45,6 +46,10 @@ def _keys(compiled: Compiled) -> Deduplicate:
     if deduplicate is None:
         raise ValueError("the contract does not deduplicate")
     return deduplicate
+
+
+def _key_names(compiled: Compiled) -> list[str]:
+    return [compiled.dialect.identifier(internal("key", str(i))) for i in range(len(_keys(compiled).keys))]
 
 
 def _ranked(compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate) -> str:

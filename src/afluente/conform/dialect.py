@@ -11,6 +11,16 @@ from typing import Literal, Protocol
 
 Kind = Literal["text", "bigint", "integer", "double", "boolean", "date", "timestamp"]
 
+EXOTIC_SPACES = "\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""White space outside ASCII, and what is invisible like it, as the inside of a regular expression's class."""
+
+SPACES = f"\t-\r {EXOTIC_SPACES}"
+"""All white space; engines disagree on what `\\s` and a plain `trim` mean."""
+
+SPACE_CHARACTERS = "".join(
+    map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF))
+)
+
 
 def quote(name: str) -> str:
     """An identifier both dialects read, whatever characters it holds."""
@@ -50,6 +60,18 @@ class Dialect(Protocol):
         """Every match replaced by a literal text."""
         ...
 
+    def finds(self, text: str, regex: str) -> str:
+        """Whether a regular expression matches anywhere."""
+        ...
+
+    def trim(self, text: str) -> str:
+        """The text without white space of any kind at its ends."""
+        ...
+
+    def upper(self, text: str) -> str: ...
+
+    def lower(self, text: str) -> str: ...
+
     def contains(self, text: str, part: str) -> str: ...
 
     def is_ascii(self, text: str) -> str: ...
@@ -64,10 +86,6 @@ class Dialect(Protocol):
 
     def compose(self, text: str) -> str:
         """Unicode normal form C of text that holds combining marks."""
-        ...
-
-    def has_marks(self, text: str) -> str:
-        """Whether any character is a combining mark."""
         ...
 
     def title(self, text: str) -> str:
@@ -94,8 +112,16 @@ class Dialect(Protocol):
         """Text of exactly the pattern's shape as DATE, or null; the pattern in JDK notation."""
         ...
 
-    def try_timestamp(self, text: str, pattern: str, timezone: str) -> str:
-        """Text of exactly the pattern's shape, local to `timezone`, as an instant, or null."""
+    def try_local(self, text: str, pattern: str) -> str:
+        """Text of exactly the pattern's shape, without an offset, as what `instant` takes, or null."""
+        ...
+
+    def try_instant(self, text: str, pattern: str) -> str:
+        """Text of exactly the pattern's shape, with an offset or 'Z', as an instant, or null."""
+        ...
+
+    def instant(self, local: str, timezone: str) -> str:
+        """What `try_local` gave, as an instant: the earlier where the clock shows a time twice, later in a gap."""
         ...
 
     def lookup(self, values: Sequence[int], index: str) -> str:

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from afluente.conform.dialect import Kind, quote
+from afluente.conform.dialect import SPACE_CHARACTERS, Kind, quote
 
 _TYPES: dict[str, str] = {
     "text": "VARCHAR",
@@ -18,19 +22,24 @@ _TYPES: dict[str, str] = {
     "date": "DATE",
     "timestamp": "TIMESTAMP WITH TIME ZONE",
 }
-_STRPTIME = (
-    ("yyyy", "%Y"),
-    ("MM", "%m"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("SSSSSS", "%f"),
-    ("SSS", "%g"),
-    ("XXX", "%z"),
-    ("'T'", "T"),
-    ("'Z'", "Z"),
-)
+_STRPTIME = {
+    "yyyy": "%Y",
+    "MM": "%m",
+    "M": "%-m",
+    "dd": "%d",
+    "d": "%-d",
+    "HH": "%H",
+    "mm": "%M",
+    "ss": "%S",
+    "SSSSSS": "%f",
+    "SSS": "%g",
+    "XXX": "%z",
+    "'T'": "T",
+    "'Z'": "Z",
+}
+_TOKEN = re.compile("|".join(sorted(_STRPTIME, key=len, reverse=True)))
+_CLOCKS_STILL = date(2019, 3, 1)
+"""Since when Brazil's clocks are no longer set forward and back."""
 
 
 class DuckDbDialect:
@@ -60,6 +69,18 @@ class DuckDbDialect:
         escaped = replacement.replace("\\", "\\\\")
         return f"regexp_replace({text}, {self.literal(regex)}, {self.literal(escaped)}, 'g')"
 
+    def finds(self, text: str, regex: str) -> str:
+        return f"regexp_matches({text}, {self.literal(regex)})"
+
+    def trim(self, text: str) -> str:
+        return f"trim({text}, {self.literal(SPACE_CHARACTERS)})"
+
+    def upper(self, text: str) -> str:
+        return f"upper({text})"
+
+    def lower(self, text: str) -> str:
+        return f"lower({text})"
+
     def contains(self, text: str, part: str) -> str:
         return f"contains({text}, {self.literal(part)})"
 
@@ -74,9 +95,6 @@ class DuckDbDialect:
 
     def compose(self, text: str) -> str:
         return f"nfc_normalize({text})"
-
-    def has_marks(self, text: str) -> str:
-        return f"regexp_matches({text}, '[\u0300-\u036f]')"
 
     def title(self, text: str) -> str:
         return (
@@ -99,12 +117,21 @@ class DuckDbDialect:
     def try_date(self, text: str, pattern: str) -> str:
         return f"CAST(try_strptime({text}, {self.literal(_strptime(pattern))}) AS DATE)"
 
-    def try_timestamp(self, text: str, pattern: str, timezone: str) -> str:
+    def try_local(self, text: str, pattern: str) -> str:
+        return f"CAST(try_strptime({text}, {self.literal(_strptime(pattern))}) AS TIMESTAMP)"
+
+    def try_instant(self, text: str, pattern: str) -> str:
         parsed = f"try_strptime({text}, {self.literal(_strptime(pattern))})"
-        if "XXX" in pattern:
-            return f"CAST({parsed} AS TIMESTAMP WITH TIME ZONE)"
-        zone = "UTC" if pattern.endswith("'Z'") else timezone
-        return f"timezone({self.literal(zone)}, CAST({parsed} AS TIMESTAMP))"
+        if pattern.endswith("'Z'"):
+            return f"timezone('UTC', CAST({parsed} AS TIMESTAMP))"
+        return f"CAST({parsed} AS TIMESTAMP WITH TIME ZONE)"
+
+    def instant(self, local: str, timezone: str) -> str:
+        zone = self.literal(timezone)
+        later = f"timezone({zone}, {local})"
+        earlier = f"{later} - INTERVAL 1 HOUR"
+        old = f"{local} < TIMESTAMP '{_CLOCKS_STILL} 00:00:00' AND " if _is_still(timezone) else ""
+        return f"CASE WHEN {old}timezone({zone}, {earlier}) = {local} THEN {earlier} ELSE {later} END"
 
     def lookup(self, values: Sequence[int], index: str) -> str:
         return f"list_extract([{','.join(map(str, values))}], {index} + 1)"
@@ -139,6 +166,12 @@ def _glob(character: str) -> str:
 
 
 def _strptime(pattern: str) -> str:
-    for jdk, c in _STRPTIME:
-        pattern = pattern.replace(jdk, c)
-    return pattern
+    return _TOKEN.sub(lambda token: _STRPTIME[token[0]], pattern)
+
+
+@cache
+def _is_still(timezone: str) -> bool:
+    """Whether a zone keeps one offset from `_CLOCKS_STILL` on, as far as is known."""
+    zone = ZoneInfo(timezone)
+    noon = datetime.combine(_CLOCKS_STILL, time(12), tzinfo=zone)
+    return len({(noon + timedelta(weeks=week)).utcoffset() for week in range(52 * 30)}) == 1

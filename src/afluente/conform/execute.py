@@ -18,6 +18,7 @@ from afluente.conform.compile import ORIGIN, Compiled
 from afluente.conform.finding import counts, masks, word_of
 from afluente.conform.quarantine import quarantine_schema, quarantine_select
 from afluente.conform.repairs import repairs_schema, repairs_select, samples_select
+from afluente.conform.reading import internal
 from afluente.conform.report import Count, Duplicates, Report, Sample
 from afluente.conform.types.place import MUNICIPALITIES, municipality_keys
 from afluente.core.tables import DataFile
@@ -86,7 +87,7 @@ def conform_files(
     give way. `moment` is the run's time as ISO text in UTC. `progress` is told the rows of each finished chunk.
     """
     for table in compiled.tables:
-        engine.register_arrow(table, _reference_table(table))
+        engine.register_arrow(table, reference_table(table))
     tally = _Tally()
     dialect = compiled.dialect.name
     rows_in = sum(file.rows for file in files)
@@ -124,7 +125,7 @@ def conform_files(
     )
 
 
-def _reference_table(name: str) -> pa.Table:
+def reference_table(name: str) -> pa.Table:
     if name != MUNICIPALITIES:
         raise ValueError(f"no reference table {name!r}")
     lookups, codes = zip(*municipality_keys(), strict=True)
@@ -175,7 +176,7 @@ def _rows(compiled: Compiled, has_losers: bool, existing: str | None, *, keep_or
     found = compiled.any_of("quarantine", "drop", "repair", "warning")
     bronze = [
         f"CASE WHEN {found} THEN c.{column} END AS {column}"
-        for column in (d.identifier(f"b_{name}") for name in compiled.bronze)
+        for column in (d.identifier(internal("bronze", name)) for name in compiled.bronze)
     ]
     origin = [name if keep_origin else f"CASE WHEN {found} THEN c.{name} END AS {name}" for name in ORIGIN]
     source = CHUNK

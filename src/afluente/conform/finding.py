@@ -34,12 +34,12 @@ class Finding:
 
 def word_of(position: int) -> tuple[str, int]:
     """The mask column and the bit in it of the finding at a position of the list."""
-    return f"_found{position // BITS_A_WORD}", position % BITS_A_WORD
+    return f"_afluente_found{position // BITS_A_WORD}", position % BITS_A_WORD
 
 
 def words(findings: Sequence[Finding]) -> list[str]:
     """The mask columns that so many findings need; at least one."""
-    return [f"_found{i}" for i in range(max(1, -(-len(findings) // BITS_A_WORD)))]
+    return [f"_afluente_found{i}" for i in range(max(1, -(-len(findings) // BITS_A_WORD)))]
 
 
 def masks(findings: Sequence[Finding], *effects: Effect) -> dict[str, int]:

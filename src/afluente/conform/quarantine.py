@@ -12,6 +12,7 @@ import pyarrow as pa
 from afluente.conform.compile import ORIGIN, Compiled
 from afluente.conform.dialect import Dialect
 from afluente.conform.finding import Finding, word_of
+from afluente.conform.reading import internal
 from afluente.core.language import Language, Message
 
 _FAILURE = pa.struct([(name, pa.string()) for name in ("rule", "column", "value", "reason", "reason_en")])
@@ -39,7 +40,7 @@ def quarantine_schema(bronze: Sequence[str]) -> pa.Schema:
 def quarantine_select(compiled: Compiled, rows: str, *, moment: str) -> str:
     """The rejected rows among materialised rows, in the shape of `quarantine_schema`."""
     d = compiled.dialect
-    bronze = [f"{d.identifier(f'b_{name}')} AS {d.identifier(name)}" for name in compiled.bronze]
+    bronze = [f"{d.identifier(internal('bronze', name))} AS {d.identifier(name)}" for name in compiled.bronze]
     bad = f"{compiled.any_of('quarantine')} AND NOT {compiled.any_of('drop')}"
     received = f"(SELECT {', '.join([*bronze, *ORIGIN, *compiled.words])} FROM {rows} WHERE {bad}) AS received"
     raws = ", ".join(f"{expression} AS {name}" for name, expression in compiled.raws)

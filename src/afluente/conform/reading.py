@@ -70,11 +70,16 @@ class Cell:
 
     def mid(self, name: str) -> str:
         """The quoted name of an intermediate value of this column."""
-        return self.dialect.identifier(f"_{self.index}_{name}")
+        return self.dialect.identifier(internal(str(self.index), name))
 
     def other(self, column: str) -> str:
         """The conformed value of another column, as checks and joins see it."""
-        return self.dialect.identifier(f"v_{column}")
+        return self.dialect.identifier(internal("value", column))
+
+
+def internal(*parts: str) -> str:
+    """The name of a column of our own: two spaces together stand in no name of a contract."""
+    return "  ".join(parts)
 
 
 class SemanticType(Protocol):

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from afluente.conform.compile import Compiled
 from afluente.conform.finding import Finding, word_of
+from afluente.conform.reading import internal
 
 
 def repairs_schema() -> pa.Schema:
@@ -29,7 +30,7 @@ def _before(compiled: Compiled, finding: Finding) -> str:
     column = compiled.contract.column(finding.column)
     if column.expression is not None:
         return f"CAST(NULL AS {d.sql_type('text')})"
-    return d.as_text(d.identifier(f"b_{column.source}"))
+    return d.as_text(d.identifier(internal("bronze", column.source)))
 
 
 def _accepted(compiled: Compiled, position: int) -> str:

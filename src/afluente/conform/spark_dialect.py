@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from afluente.conform.dialect import Kind, shape_regex
+from afluente.conform.dialect import SPACE_CHARACTERS, Kind, shape_regex
 
 _TYPES: dict[str, str] = {
     "text": "STRING",
@@ -45,7 +45,8 @@ class SparkDialect:
         return self.matches(text, "[0-9]*")
 
     def matches(self, text: str, regex: str) -> str:
-        return f"({text} RLIKE {self.literal(f'^(?:{regex})$')})"
+        whole = f"\\A(?:{regex})\\z"
+        return f"({text} RLIKE {self.literal(whole)})"
 
     def remove(self, text: str, regex: str) -> str:
         return f"regexp_replace({text}, {self.literal(regex)}, '')"
@@ -53,6 +54,18 @@ class SparkDialect:
     def substitute(self, text: str, regex: str, replacement: str) -> str:
         escaped = replacement.replace("\\", "\\\\").replace("$", "\\$")
         return f"regexp_replace({text}, {self.literal(regex)}, {self.literal(escaped)})"
+
+    def finds(self, text: str, regex: str) -> str:
+        return f"({text} RLIKE {self.literal(regex)})"
+
+    def trim(self, text: str) -> str:
+        return f"trim(BOTH {self.literal(SPACE_CHARACTERS)} FROM {text})"
+
+    def upper(self, text: str) -> str:
+        return f"upper(replace({text}, 'ß', 'ẞ'))"
+
+    def lower(self, text: str) -> str:
+        return f"lower(replace({text}, 'İ', 'i'))"
 
     def contains(self, text: str, part: str) -> str:
         return f"(instr({text}, {self.literal(part)}) > 0)"
@@ -64,7 +77,7 @@ class SparkDialect:
         return f"instr({text}, {self.literal(part)})"
 
     def fold(self, text: str) -> str:
-        composed = self.compose(f"lower({text})")
+        composed = self.compose(self.lower(text))
         accented, bare = _accents()
         return f"regexp_replace(translate({composed}, '{accented}', '{bare}'), '[^a-z0-9]', '')"
 
@@ -77,11 +90,11 @@ class SparkDialect:
                     nested = f"replace({nested}, '{base}{mark}', '{letter}')"
         return nested
 
-    def has_marks(self, text: str) -> str:
-        return f"({text} RLIKE '[\u0300-\u036f]')"
-
     def title(self, text: str) -> str:
-        return f"initcap({text})"
+        return (
+            f"array_join(transform(split({self.lower(text)}, ' '),"
+            f" w -> concat({self.upper('substr(w, 1, 1)')}, substr(w, 2))), ' ')"
+        )
 
     def code(self, text: str) -> str:
         return f"ascii({text})"
@@ -99,17 +112,22 @@ class SparkDialect:
         iso = _iso_pieces(text, pattern, ("yyyy", "MM", "dd"), "-")
         return f"TRY_CAST({iso} AS DATE)"
 
-    def try_timestamp(self, text: str, pattern: str, timezone: str) -> str:
+    def try_local(self, text: str, pattern: str) -> str:
         day = _iso_pieces(text, pattern, ("yyyy", "MM", "dd"), "-")
         clock = _iso_pieces(text, pattern, ("HH", "mm", "ss"), ":")
         at = pattern.replace("'", "").find("SSS")
         fraction = f", '.', substr({text}, {at + 1}, {pattern.count('S')})" if at >= 0 else ""
-        local = f"concat({day}, ' ', {clock}{fraction})"
-        if "XXX" in pattern:
-            offset = pattern.replace("'", "").find("XXX") + 1
-            return f"TRY_CAST(concat({local}, substr({text}, {offset}, 6)) AS TIMESTAMP)"
-        zone = "UTC" if pattern.endswith("'Z'") else timezone
-        return f"TRY_CAST(concat({local}, ' {zone}') AS TIMESTAMP)"
+        return f"concat({day}, ' ', {clock}{fraction})"
+
+    def try_instant(self, text: str, pattern: str) -> str:
+        local = self.try_local(text, pattern)
+        if pattern.endswith("'Z'"):
+            return self.instant(local, "UTC")
+        offset = pattern.replace("'", "").find("XXX") + 1
+        return f"TRY_CAST(concat({local}, substr({text}, {offset}, 6)) AS TIMESTAMP)"
+
+    def instant(self, local: str, timezone: str) -> str:
+        return f"TRY_CAST(concat({local}, ' {timezone}') AS TIMESTAMP)"
 
     def lookup(self, values: Sequence[int], index: str) -> str:
         return f"element_at(array({','.join(map(str, values))}), CAST({index} + 1 AS INT))"
@@ -121,7 +139,7 @@ class SparkDialect:
         return f"({mask} & {bits}L) <> 0L"
 
     def row_hash(self, columns: Sequence[str]) -> str:
-        return f"xxhash64({', '.join(columns)})"
+        return f"xxhash64({', '.join(f'{column}, {column} IS NULL' for column in columns)})"
 
     def struct_list(self, items: Sequence[tuple[str, Mapping[str, str]]]) -> str:
         rows = ", ".join(

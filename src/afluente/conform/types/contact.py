@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from afluente.conform.dialect import Dialect
+from afluente.conform.dialect import SPACES, Dialect
 from afluente.conform.reading import Cell, Check, Reading, first_readable, where_unread
 from afluente.core.language import Message
 
@@ -23,8 +23,9 @@ SHAPES = (
     "99 99999-9999",
     "9999999999",
 )
-_PUNCTUATION = "[\\s()./+\u00a0-]"
-EMAIL = "[^@\\s\u00a0]+@[^@\\s\u00a0]+\\.[A-Za-z]{2,}"
+_PUNCTUATION = f"[{SPACES}()./-]"
+_PREFIX = "^([+]55|0055)?0?"
+EMAIL = f"[^@{SPACES}]+@[^@{SPACES}]+\\.[A-Za-z]{{2,}}"
 TYPO_DOMAINS = {
     "gmail.con": "gmail.com",
     "gmail.co": "gmail.com",
@@ -76,7 +77,7 @@ def phone(cell: Cell) -> Reading:
     shaped, digits, national = cell.mid("shaped"), cell.mid("digits"), cell.mid("national")
     cases = " ".join(f"WHEN {d.shape(raw, shape)} THEN {_national(raw, shape)}" for shape in SHAPES)
     cleaned = d.remove(raw, _PUNCTUATION)
-    is_foreign = f"length({digits}) >= 12 AND substr({digits}, 1, 2) = '55'"
+    has_country = f"length({digits}) >= 12 AND substr({digits}, 1, 2) = '55'"
     return Reading(
         value=f"CASE WHEN {_is_number(national)} THEN '+55' || {national} END",
         kind="text",
@@ -85,18 +86,24 @@ def phone(cell: Cell) -> Reading:
         ),
         stages=(
             {shaped: f"CASE {cases} END"},
-            {digits: where_unread(raw, shaped, d.substitute(cleaned, "^0+", ""))},
+            {digits: where_unread(raw, shaped, d.remove(cleaned, _PREFIX))},
             {
                 national: (
                     f"CASE WHEN {shaped} IS NOT NULL THEN {shaped} WHEN NOT {d.only_digits(digits)} THEN NULL"
-                    f" WHEN {is_foreign} THEN substr({digits}, 3) ELSE {digits} END"
+                    f" WHEN {has_country} THEN substr({digits}, 3) ELSE {digits} END"
                 )
             },
         ),
         reasons=(
             (
-                f"NOT {d.only_digits(cleaned)}",
-                Message("telefone com caracteres que não são dígitos", "the telephone holds characters that are not digits"),
+                f"{d.matches(cleaned, '([+]|00)[0-9]*')} AND NOT {d.matches(cleaned, '([+]|00)55.*')}",
+                Message("telefone de outro país", "the telephone belongs to another country"),
+            ),
+            (
+                f"NOT {d.matches(cleaned, '[+]?[0-9]*')}",
+                Message(
+                    "telefone com caracteres que não são dígitos", "the telephone holds characters that are not digits"
+                ),
             ),
             (
                 f"length({cleaned}) < 10",
@@ -108,10 +115,11 @@ def phone(cell: Cell) -> Reading:
 
 def _address(d: Dialect, text: str) -> str:
     at = d.position(text, "@")
-    lowered = f"concat(substr({text}, 1, {at}), lower(substr({text}, {at} + 1)))"
+    domain = f"substr({text}, {at} + 1)"
+    lowered = f"concat(substr({text}, 1, {at}), {d.lower(domain)})"
     return (
         f"CASE WHEN {d.matches(text, EMAIL)} AND NOT {d.contains(text, '..')}"
-        f" THEN CASE WHEN lower({text}) = {text} THEN {text} ELSE {lowered} END END"
+        f" THEN CASE WHEN {d.lower(text)} = {text} THEN {text} ELSE {lowered} END END"
     )
 
 
@@ -126,7 +134,7 @@ def email(cell: Cell) -> Reading:
         message=Message("e-mail inválido", "invalid e-mail address"),
         stages=(
             {fast: _address(d, raw)},
-            {trimmed: where_unread(raw, fast, d.remove(raw, "^[\\s\u00a0<]+|[\\s\u00a0>]+$"))},
+            {trimmed: where_unread(raw, fast, d.remove(raw, f"^[{SPACES}<]+|[{SPACES}>]+$"))},
             {value: first_readable(trimmed, fast, _address(d, trimmed))},
         ),
         checks=(
@@ -144,7 +152,7 @@ def uuid(cell: Cell) -> Reading:
     """A UUID in lower case with hyphens."""
     d, raw = cell.dialect, cell.raw
     value = cell.mid("value")
-    plain = f"lower(trim({raw}))"
+    plain = d.lower(d.trim(raw))
     hexadecimal = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     return Reading(
         value=value,

@@ -6,11 +6,11 @@ Sources: IN RFB 2.229/2024 and NT 49/2024 (alphanumeric CNPJ: a character's valu
 from __future__ import annotations
 
 from afluente.conform.check_digits import PACK, first_sum, packed_sum, second_sum
-from afluente.conform.dialect import Dialect
+from afluente.conform.dialect import SPACES, Dialect
 from afluente.conform.reading import Cell, Reading, Repair
 from afluente.core.language import Message
 
-SEPARATORS = "[\\s./\u00a0-]"
+SEPARATORS = f"[{SPACES}./-]"
 _CNPJ_FIRST = (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
 _CNPJ_SECOND = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3)
 
@@ -117,7 +117,7 @@ def cnpj(cell: Cell) -> Reading:
             {
                 cleaned: (
                     f"CASE WHEN length({plain}) = 14 AND {d.only_digits(plain)} THEN {plain}"
-                    f" ELSE upper({d.remove(raw, SEPARATORS)}) END"
+                    f" ELSE {d.upper(d.remove(raw, SEPARATORS))} END"
                 )
             },
             {text: f"CASE WHEN {d.only_digits(cleaned)} THEN {_padded(d, cleaned, 11, 14)} ELSE {lettered} END"},
@@ -143,7 +143,7 @@ def cpf_cnpj(cell: Cell) -> Reading:
         kind="text",
         message=Message("nem CPF nem CNPJ válido", "neither a valid CPF nor a valid CNPJ"),
         stages=(
-            {cleaned: f"upper({d.remove(raw, SEPARATORS)})"},
+            {cleaned: d.upper(d.remove(raw, SEPARATORS))},
             {
                 person: _padded(d, cleaned, 9, 11),
                 company: f"CASE WHEN {d.only_digits(cleaned)} THEN {_padded(d, cleaned, 11, 14)} ELSE {lettered} END",
@@ -180,7 +180,9 @@ def cns(cell: Cell) -> Reading:
             {cleaned: f"CASE WHEN {d.only_digits(raw)} THEN {raw} ELSE {d.remove(raw, SEPARATORS)} END"},
             {text: f"CASE WHEN length({cleaned}) = 15 AND {d.only_digits(cleaned)} THEN {cleaned} END"},
             {number: d.try_cast(text, "bigint")},
-            {packed: f"CASE WHEN {leading} IN (1, 2) THEN {definitive} WHEN {leading} IN (7, 8, 9) THEN {provisional} END"},
+            {
+                packed: f"CASE WHEN {leading} IN (1, 2) THEN {definitive} WHEN {leading} IN (7, 8, 9) THEN {provisional} END"
+            },
         ),
         reasons=_digit_reasons(d, raw, 15, 15),
     )

@@ -7,12 +7,24 @@ Invariant: a text is read only when it has exactly a declared format's shape, so
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import product
+from typing import Literal
 
 from afluente.conform.reading import Cell, Reading, first_readable
 from afluente.core.errors import ProjectError
 from afluente.core.language import Message
 
+_CALENDAR = {
+    "date": ("0001-01-01", "9999-12-31"),
+    "timestamp": ("0001-01-01 00:00:00+00:00", "9999-12-31 23:59:59.999999+00:00"),
+}
+_TIMESTAMPS = (
+    "yyyy-MM-dd HH:mm:ss",
+    "yyyy-MM-dd'T'HH:mm:ss",
+    "yyyy-MM-dd'T'HH:mm:ssXXX",
+    "yyyy-MM-dd'T'HH:mm:ss'Z'",
+)
 _TOKEN = re.compile(r"'[TZ]'|yyyy|MM|M|dd|d|HH|mm|ss|S{3}(?:S{3})?|XXX|[-/. :]")
 
 
@@ -48,29 +60,37 @@ def _patterns(cell: Cell, default: tuple[str, ...]) -> list[str]:
 
 
 def _is_shaped(cell: Cell, text: str, pattern: str) -> str:
+    d = cell.dialect
     shape = shape_of(pattern)
     if "#" not in shape:
-        return cell.dialect.shape(text, shape)
+        return d.shape(text, shape)
     positive, negative = shape.replace("#", "+99:99"), shape.replace("#", "-99:99")
-    return f"({cell.dialect.shape(text, positive)} OR {cell.dialect.shape(text, negative)})"
+    at = shape.index("#") + 1
+    offset = f"substr({text}, {at + 1}, 2) <= '14' AND substr({text}, {at + 4}, 1) <= '5'"
+    return f"({d.shape(text, positive)} OR {d.shape(text, negative)}) AND {offset}"
+
+
+def _within_calendar(cell: Cell, value: str, kind: Literal["date", "timestamp"]) -> str:
+    """The value where its year is 1 to 9999: the only ones that every engine, Delta and Python can hold."""
+    name = cell.dialect.sql_type(kind)
+    first, last = _CALENDAR[kind]
+    return f"CASE WHEN {value} BETWEEN CAST('{first}' AS {name}) AND CAST('{last}' AS {name}) THEN {value} END"
 
 
 def date(cell: Cell) -> Reading:
     """A DATE; `yyyy-MM-dd` when the contract declares no format."""
     d, raw = cell.dialect, cell.raw
     fast, value = cell.mid("fast"), cell.mid("value")
-    trimmed = f"trim({raw})"
+    trimmed = d.trim(raw)
     patterns = _patterns(cell, ("yyyy-MM-dd",))
     forms = [
         " ".join(f"WHEN {_is_shaped(cell, text, p)} THEN {d.try_date(text, p)}" for p in patterns)
         for text in (raw, trimmed)
     ]
     return Reading(
-        value=value,
+        value=_within_calendar(cell, value, "date"),
         kind="date",
-        message=Message(
-            "data impossível ou fora dos formatos declarados", "no such day, or not in a declared format"
-        ),
+        message=Message("data impossível ou fora dos formatos declarados", "no such day, or not in a declared format"),
         stages=({fast: f"CASE {forms[0]} END"}, {value: first_readable(raw, fast, f"CASE {forms[1]} END")}),
     )
 
@@ -78,19 +98,38 @@ def date(cell: Cell) -> Reading:
 def timestamp(cell: Cell) -> Reading:
     """An instant. Text without an offset is local to the column's time zone, else the project's."""
     d, raw = cell.dialect, cell.raw
-    fast, value = cell.mid("fast"), cell.mid("value")
+    names = ("local", "instant", "trimmed", "trimmed_local", "trimmed_instant", "value")
+    local, instant, trimmed, trimmed_local, trimmed_instant, value = (cell.mid(name) for name in names)
     zone = cell.column.timezone or cell.timezone
-    default = ("yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ssXXX", "yyyy-MM-dd'T'HH:mm:ss'Z'")
-    patterns = _patterns(cell, default)
-    forms = [
-        " ".join(f"WHEN {_is_shaped(cell, text, p)} THEN {d.try_timestamp(text, p, zone)}" for p in patterns)
-        for text in (raw, f"trim({raw})")
-    ]
+    patterns = _patterns(cell, _TIMESTAMPS)
+    with_offset = [p for p in patterns if "XXX" in p or p.endswith("'Z'")]
+    without = [p for p in patterns if p not in with_offset]
+
+    def read(text: str, local: str, instant: str) -> dict[str, str]:
+        locals_ = [(_is_shaped(cell, text, p), d.try_local(text, p)) for p in without]
+        instants = [(_is_shaped(cell, text, p), d.try_instant(text, p)) for p in with_offset]
+        forms = {local: locals_, instant: instants}
+        return {name: _first(pairs) for name, pairs in forms.items() if pairs}
+
+    fast, slow = read(raw, local, instant), read(trimmed, trimmed_local, trimmed_instant)
+    unread = " AND ".join(f"{name} IS NULL" for name in fast)
+    found = [d.instant(name, zone) for name in (local, trimmed_local) if without]
+    found += [name for name in (instant, trimmed_instant) if with_offset]
     return Reading(
-        value=value,
+        value=_within_calendar(cell, value, "timestamp"),
         kind="timestamp",
         message=Message(
-            "data e hora impossíveis ou fora dos formatos declarados", "no such date and time, or not in a declared format"
+            "data e hora impossíveis ou fora dos formatos declarados",
+            "no such date and time, or not in a declared format",
         ),
-        stages=({fast: f"CASE {forms[0]} END"}, {value: first_readable(raw, fast, f"CASE {forms[1]} END")}),
+        stages=(
+            fast,
+            {trimmed: f"CASE WHEN {unread} AND {raw} IS NOT NULL THEN {d.trim(raw)} END"},
+            slow,
+            {value: f"coalesce({', '.join(found)})"},
+        ),
     )
+
+
+def _first(pairs: Sequence[tuple[str, str]]) -> str:
+    return f"CASE {' '.join(f'WHEN {is_shaped} THEN {read}' for is_shaped, read in pairs)} END"

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 
-from afluente.conform.dialect import Dialect
+from afluente.conform.dialect import SPACES, Dialect
 from afluente.conform.reading import Cell, Reading, Repair, first_readable, where_unread
 from afluente.core.errors import ProjectError
 from afluente.core.language import Message
 
 LOCALES = {"pt-BR": (".", ","), "en-US": (",", ".")}
 _DECIMAL = re.compile(r"(?:decimal|numeric)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.IGNORECASE)
-_CURRENCY = "R[$]|BRL|US[$]|[\\s\u00a0]"
+_CURRENCIES = {"pt-BR": "R[$]|BRL", "en-US": "US[$]|USD|[$]"}
+_ENDS = f"^[{SPACES}]+|[{SPACES}]+$"
 
 
 def decimal_size(physical_type: str | None) -> tuple[int, int] | None:
@@ -60,12 +61,14 @@ def decimal(cell: Cell) -> Reading:
     size = decimal_size(cell.column.physical_type) or (18, 2)
     thousands, point = _separators(cell)
     body = _regex(thousands, point, size[1])
-    prefix = "-?(R\\$ ?)?" if cell.column.locale else "-?"
+    prefix = "-?(R\\$ ?)?" if cell.column.locale == "pt-BR" else "-?"
+    currency = _CURRENCIES.get(cell.column.locale or "")
+    extras = f"{_ENDS}|[{SPACES}]*({currency})[{SPACES}]*" if currency else _ENDS
     fast, cleaned, inside, value = (cell.mid(n) for n in ("fast", "cleaned", "inside", "value"))
     unsigned = f"replace({raw}, 'R$ ', '')" if cell.column.locale == "pt-BR" else raw
     bare = unsigned if cell.column.locale != "pt-BR" else f"replace({unsigned}, 'R$', '')"
-    signed = f"{body}|-{body}|{body}-|[(]{body}[)]"
-    stripped = d.remove(raw, _CURRENCY)
+    signed = f"[+-]? ?{body}|{body}-|[(]{body}[)]"
+    stripped = d.remove(raw, extras)
     thorough = (
         f"CASE WHEN {d.matches(cleaned, '[-(].*|.*-')} THEN -{_number(d, inside, thousands, point, size)}"
         f" ELSE {_number(d, inside, thousands, point, size)} END"
@@ -77,19 +80,14 @@ def decimal(cell: Cell) -> Reading:
             "número inválido para o formato declarado", "not a number in the declared format, or it does not fit"
         ),
         stages=(
-            {
-                fast: (
-                    f"CASE WHEN {d.matches(raw, prefix + body)}"
-                    f" THEN {_number(d, bare, thousands, point, size)} END"
-                )
-            },
-            {cleaned: where_unread(raw, fast, d.remove(raw, _CURRENCY))},
-            {inside: f"CASE WHEN {d.matches(cleaned, signed)} THEN {d.remove(cleaned, '^-|^[(]|[)]$|-$')} END"},
+            {fast: (f"CASE WHEN {d.matches(raw, prefix + body)} THEN {_number(d, bare, thousands, point, size)} END")},
+            {cleaned: where_unread(raw, fast, d.remove(raw, extras))},
+            {inside: f"CASE WHEN {d.matches(cleaned, signed)} THEN {d.remove(cleaned, '^[+(-] ?|[)-]$')} END"},
             {value: first_readable(inside, fast, thorough)},
         ),
         reasons=(
             (
-                f"{d.matches(stripped, '-?[0-9.,]*')} AND NOT {d.matches(stripped, '-?' + body)}",
+                f"{d.matches(stripped, '[+-]?[0-9.,]+')} AND NOT {d.matches(stripped, '-?' + body)}",
                 Message(
                     f"separadores ou casas decimais fora do formato declarado ({cell.column.locale or 'sem locale'})",
                     f"separators or decimals outside the declared format ({cell.column.locale or 'no locale'})",
@@ -109,8 +107,7 @@ def integer(cell: Cell) -> Reading:
     whole = d.remove(cleaned, f"^[+]|{zeros}$")
     ungrouped = f"replace({whole}, '{thousands}', '')" if thousands else whole
     thorough = (
-        f"CASE WHEN {d.matches(cleaned, f'[+-]?{_regex(thousands, point, 0)}')}"
-        f" THEN {d.try_cast(ungrouped, kind)} END"
+        f"CASE WHEN {d.matches(cleaned, f'[+-]?{_regex(thousands, point, 0)}')} THEN {d.try_cast(ungrouped, kind)} END"
     )
     return Reading(
         value=value,
@@ -119,7 +116,7 @@ def integer(cell: Cell) -> Reading:
         stages=(
             {number: d.try_cast(raw, kind)},
             {fast: f"CASE WHEN {d.as_text(number)} = {raw} THEN {number} END"},
-            {cleaned: where_unread(raw, fast, d.remove(raw, "[\\s\u00a0]"))},
+            {cleaned: where_unread(raw, fast, d.trim(raw))},
             {value: first_readable(cleaned, fast, thorough)},
         ),
         repairs=(
@@ -137,8 +134,8 @@ def number(cell: Cell) -> Reading:
         return decimal(cell)
     d, raw = cell.dialect, cell.raw
     thousands, point = _separators(cell)
-    value = cell.mid("value")
-    cleaned = d.remove(raw, "[\\s\u00a0]")
+    read, value = cell.mid("read"), cell.mid("value")
+    cleaned = d.trim(raw)
     grouped = f"[0-9]{{1,3}}(\\{thousands}[0-9]{{3}})+|" if thousands else ""
     regex = f"[+-]?({grouped}[0-9]+)(\\{point}[0-9]+)?([eE][+-]?[0-9]{{1,3}})?"
     return Reading(
@@ -147,10 +144,11 @@ def number(cell: Cell) -> Reading:
         message=Message("não é um número no formato declarado", "not a number in the declared format"),
         stages=(
             {
-                value: (
+                read: (
                     f"CASE WHEN {d.matches(cleaned, regex)}"
                     f" THEN {d.try_cast(_plain(cleaned, thousands, point), 'double')} END"
                 )
             },
+            {value: f"CASE WHEN abs({read}) < CAST('Infinity' AS {d.sql_type('double')}) THEN {read} END"},
         ),
     )

@@ -11,9 +11,9 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
-from afluente.conform.dialect import Dialect
+from afluente.conform.dialect import SPACES, Dialect
 from afluente.conform.reading import Cell, Check, Join, Reading, Repair, first_readable, where_unread
-from afluente.conform.types.documents import SEPARATORS
+from afluente.conform.types.encoding import encoding_repair, unscrambled
 from afluente.core.language import Message
 
 STATES = {
@@ -75,6 +75,7 @@ CEP_RANGES: dict[str, tuple[tuple[int, int], ...]] = {
     "RS": ((90000, 99999),),
 }
 MUNICIPALITIES = "afluente_municipios"
+_WRITTEN = "[0-9]{1,2}[.]?[0-9]{3}-?[0-9]{3}"
 
 
 def _cep_is_assigned(d: Dialect, text: str, ranges: tuple[tuple[int, int], ...]) -> str:
@@ -98,7 +99,8 @@ def cep(cell: Cell) -> Reading:
     With a `stateColumn` the CEP must lie in a range of that state.
     """
     d, raw = cell.dialect, cell.raw
-    fast, cleaned, read, value = (cell.mid(n) for n in ("fast", "cleaned", "read", "value"))
+    names = ("fast", "spaceless", "cleaned", "read", "value")
+    fast, spaceless, cleaned, read, value = (cell.mid(n) for n in names)
     thorough = (
         f"CASE WHEN {d.shape(cleaned, '99999999')} AND {cleaned} >= '01000000' THEN {cleaned}"
         f" WHEN {d.shape(cleaned, '9999999')} AND {cleaned} >= '1000000' THEN concat('0', {cleaned}) END"
@@ -111,7 +113,8 @@ def cep(cell: Cell) -> Reading:
                 f" WHEN {d.shape(raw, '99999999')} AND {raw} >= '01000000' THEN {raw} END"
             )
         },
-        {cleaned: where_unread(raw, fast, d.remove(raw, SEPARATORS))},
+        {spaceless: where_unread(raw, fast, d.remove(raw, f"[{SPACES}]"))},
+        {cleaned: f"CASE WHEN {d.matches(spaceless, _WRITTEN)} THEN {d.remove(spaceless, '[.-]')} END"},
         {read: first_readable(cleaned, fast, thorough)},
         {value: f"CASE WHEN {_cep_is_assigned(d, read, assigned)} THEN {read} END"},
     )
@@ -142,7 +145,8 @@ def uf(cell: Cell) -> Reading:
     value = cell.mid("value")
     letters = ", ".join(f"'{code}'" for code in STATES)
     fast = f"CASE WHEN {raw} IN ({letters}) THEN {raw} END"
-    folded = d.fold(raw)
+    source = unscrambled(cell)
+    folded = d.fold(source)
     names = " ".join(f"WHEN '{fold(name)}' THEN '{code}'" for code, name in STATES.items())
     codes = " ".join(f"WHEN '{code.lower()}' THEN '{code}'" for code in STATES)
     return Reading(
@@ -150,6 +154,7 @@ def uf(cell: Cell) -> Reading:
         kind="text",
         message=Message("UF desconhecida", "unknown state"),
         stages=({value: first_readable(raw, fast, f"CASE {folded} {codes} {names} END")},),
+        repairs=encoding_repair(cell, value),
     )
 
 
@@ -159,7 +164,7 @@ def municipality(cell: Cell) -> Reading:
     Names match without accents, case, spaces and punctuation, within the state of `stateColumn`; without one
     only names that a single state has can be read.
     """
-    d, raw = cell.dialect, cell.raw
+    d = cell.dialect
     folded, alias = cell.mid("folded"), cell.mid("ibge")
     state = f"coalesce({cell.other(cell.column.state_column)}, '')" if cell.column.state_column else "''"
     key = f"CASE WHEN {d.only_digits(folded)} THEN concat('#', {folded}) ELSE concat({state}, ':', {folded}) END"
@@ -167,7 +172,8 @@ def municipality(cell: Cell) -> Reading:
         value=f"{alias}.code",
         kind="text",
         message=Message("município não encontrado na tabela do IBGE", "the municipality is not in IBGE's table"),
-        stages=({folded: d.fold(raw)},),
+        stages=({folded: d.fold(unscrambled(cell))},),
+        repairs=encoding_repair(cell, cell.other(cell.column.name)),
         joins=(Join(MUNICIPALITIES, alias, f"{alias}.lookup = {key}"),),
     )
 

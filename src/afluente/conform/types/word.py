@@ -2,68 +2,43 @@
 
 from __future__ import annotations
 
-from afluente.conform.dialect import Dialect
+from afluente.conform.dialect import EXOTIC_SPACES, SPACES
 from afluente.conform.reading import Cell, Reading, Repair, first_readable
+from afluente.conform.types.encoding import encoding_repair, unscrambled
 from afluente.conform.types.place import fold
 from afluente.core.language import Message
 
 TRUE_WORDS = ("sim", "s", "true", "t", "verdadeiro", "v", "yes", "y", "1")
+_ODD = f"[\u0300-\u036f{EXOTIC_SPACES}]"
 FALSE_WORDS = ("não", "nao", "n", "false", "f", "falso", "no", "0")
-_ACCENTED = "áàâãäéèêëíìîïóòôõöúùûüçñÁÀÂÃÄÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑºª°"
-
-
-def _garbled() -> list[tuple[str, str]]:
-    """Pairs of a letter's UTF-8 bytes read as Windows-1252 (latin-1 where that has no such byte) and the letter."""
-    pairs = []
-    for letter in _ACCENTED:
-        raw = letter.encode()
-        for encoding in ("cp1252", "latin-1"):
-            try:
-                pairs.append((raw.decode(encoding), letter))
-            except UnicodeDecodeError:
-                continue
-    return list(dict.fromkeys(pairs))
-
-
-def repaired_encoding(d: Dialect, text: str) -> str:
-    """Text whose UTF-8 was read as latin-1 and written again, put right; other text is left alone."""
-    nested = text
-    for wrong, right in _garbled():
-        nested = f"replace({nested}, {d.literal(wrong)}, {d.literal(right)})"
-    return f"CASE WHEN {d.contains(text, 'Ã')} OR {d.contains(text, 'Â')} THEN {nested} ELSE {text} END"
 
 
 def text(cell: Cell) -> Reading:
     """Trimmed, runs of white space made one space, Unicode form C, and the declared case."""
     d, raw, column = cell.dialect, cell.raw, cell.column
-    source, clean, composed, value = (cell.mid(n) for n in ("source", "clean", "composed", "value"))
-    untidy = " OR ".join(d.contains(source, part) for part in ("  ", "\t", "\n", "\r", "\u00a0"))
-    collapsed = d.remove(d.substitute(source, "[\\s\u00a0]+", " "), "^ | $")
-    tidy = f"CASE WHEN {untidy} THEN {collapsed} ELSE trim({source}) END"
+    source, odd, clean, composed, value = (cell.mid(n) for n in ("source", "odd", "clean", "composed", "value"))
+    untidy = " OR ".join(d.contains(source, part) for part in ("  ", "\t", "\n", "\r"))
+    collapsed = d.remove(d.substitute(source, f"[{SPACES}]+", " "), "^ | $")
+    tidy = f"CASE WHEN {odd} OR {untidy} THEN {collapsed} ELSE trim({source}) END"
     cased = {
-        "upper": f"upper({composed})",
-        "lower": f"lower({composed})",
+        "upper": d.upper(composed),
+        "lower": d.lower(composed),
         "title": d.title(composed),
         None: composed,
     }
     tokens = ", ".join(d.literal(token) for token in ("", *column.missing_tokens))
-    repairs = (Repair("text.encoding", f"{source} <> {raw}"),) if column.repair_encoding else ()
     return Reading(
         value=value,
         kind="text",
         message=Message("texto inválido", "invalid text"),
         stages=(
-            {source: repaired_encoding(d, raw) if column.repair_encoding else raw},
+            {source: unscrambled(cell)},
+            {odd: f"NOT {d.is_ascii(source)} AND {d.finds(source, _ODD)}"},
             {clean: tidy},
-            {
-                composed: (
-                    f"CASE WHEN {d.is_ascii(clean)} OR NOT {d.has_marks(clean)} THEN {clean}"
-                    f" ELSE {d.compose(clean)} END"
-                )
-            },
+            {composed: f"CASE WHEN {odd} THEN {d.compose(clean)} ELSE {clean} END"},
             {value: f"CASE WHEN {composed} NOT IN ({tokens}) THEN {cased[column.case]} END"},
         ),
-        repairs=repairs,
+        repairs=(Repair("text.encoding", f"{source} <> {raw}"),) if column.repair_encoding else (),
     )
 
 
@@ -82,7 +57,7 @@ def boolean(cell: Cell) -> Reading:
         value=value,
         kind="boolean",
         message=Message("não é sim nem não", "neither true nor false"),
-        stages=({value: first_readable(raw, f"({read(raw)})", read(f"lower(trim({raw}))"))},),
+        stages=({value: first_readable(raw, f"({read(raw)})", read(d.lower(d.trim(raw))))},),
     )
 
 
@@ -95,8 +70,9 @@ def enum(cell: Cell) -> Reading:
     fast = f"CASE WHEN {raw} IN ({listed}) THEN {raw} END"
     whens = " ".join(f"WHEN {d.literal(k)} THEN {d.literal(v)}" for k, v in meanings.items() if k)
     exact = " ".join(f"WHEN {d.literal(k)} THEN {d.literal(v)}" for k, v in column.synonyms.items() if not fold(k))
-    odd = f"CASE trim({raw}) {exact} END" if exact else "NULL"
-    thorough = f"coalesce({odd}, CASE {d.fold(raw)} {whens} END)" if exact else f"CASE {d.fold(raw)} {whens} END"
+    odd = f"CASE {d.trim(raw)} {exact} END" if exact else "NULL"
+    folded = f"CASE {d.fold(unscrambled(cell))} {whens} END"
+    thorough = f"coalesce({odd}, {folded})" if exact else folded
     return Reading(
         value=value,
         kind="text",
@@ -104,6 +80,7 @@ def enum(cell: Cell) -> Reading:
             f"valor fora da lista: {', '.join(column.values[:12])}", f"not one of: {', '.join(column.values[:12])}"
         ),
         stages=({value: first_readable(raw, fast, thorough)},),
+        repairs=encoding_repair(cell, value),
     )
 
 
@@ -111,14 +88,12 @@ def code(cell: Cell) -> Reading:
     """Text without white space around it, in the declared case, that matches the declared pattern."""
     d, raw, column = cell.dialect, cell.raw, cell.column
     cased_name, value = cell.mid("cased"), cell.mid("value")
-    trimmed = f"trim({raw})"
-    cased = {"upper": f"upper({trimmed})", "lower": f"lower({trimmed})"}.get(column.case or "", trimmed)
+    trimmed = d.trim(raw)
+    cased = {"upper": d.upper(trimmed), "lower": d.lower(trimmed)}.get(column.case or "", trimmed)
     matched = d.matches(cased_name, column.pattern) if column.pattern else "TRUE"
     return Reading(
         value=value,
         kind="text",
-        message=Message(
-            f"não segue o padrão {column.pattern}", f"does not follow the pattern {column.pattern}"
-        ),
+        message=Message(f"não segue o padrão {column.pattern}", f"does not follow the pattern {column.pattern}"),
         stages=({cased_name: cased}, {value: f"CASE WHEN {matched} THEN {cased_name} END"}),
     )
