@@ -50,6 +50,7 @@ def sail_url() -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        process.stdout.close()
 
 
 @pytest.fixture(scope="session", params=["duckdb", "spark"])

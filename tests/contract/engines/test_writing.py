@@ -270,7 +270,8 @@ def test_a_killed_writer_leaves_the_table_as_it_was(
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert process.stdout.read() == ""
+    with process.stdout as said:
+        assert said.read() == ""
     table = DeltaTable(table_folder)
     assert sorted(table.to_pyarrow_table()["id"].to_pylist()) == [-2, -1, 0, 1, 2]
     assert committed <= on_disk(table_folder)
