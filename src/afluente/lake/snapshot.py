@@ -60,6 +60,11 @@ class Snapshot:
         return pa.schema(self._handle.schema())
 
     @cached_property
+    def table_id(self) -> str:
+        """The identity the log gave the table when it was made; one made anew in its place has another."""
+        return str(self._handle.metadata().id)
+
+    @cached_property
     def partition_by(self) -> tuple[str, ...]:
         return tuple(self._handle.metadata().partition_columns)
 

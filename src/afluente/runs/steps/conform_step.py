@@ -93,7 +93,10 @@ class ConformStep:
         is_full = bool(self._step.parameters.get("full_refresh"))
         if known == wanted and not is_full:
             return None
-        mode, from_version = ("replace", -1) if known is None or is_full else self._how(known, wanted)
+        mode: Mode = "replace"
+        from_version = -1
+        if known is not None and not is_full:
+            mode, from_version = self._how(known, wanted)
         found = {table: self._lake.find(table) for table in (self._table, *self._sides())}
         committed = [table for table in self._sides() if self._is_committed(found[table], wanted)]
         if any(not self._is_in_step(found[table], known, wanted) for table in self._sides()):
@@ -133,7 +136,7 @@ class ConformStep:
         )
         schemas = {self._table: arrow_schema(compiled)}
         for table in self._input_tables()[1:]:
-            snapshot = self._lake.snapshot(table, task.versions[str(table)])
+            snapshot = self._lake.snapshot(table, inputs.tables[str(table)].version)
             self._register(table.view, snapshot)
             schemas[table] = snapshot.schema
         silver = None if task.base_version is None else self._lake.snapshot(self._table, task.base_version)
@@ -172,7 +175,7 @@ class ConformStep:
             if contract.repairs == "log":
                 self._commit_side(task, self._repairs, conformed.repairs, repairs_schema())
             committed = self._lake.commit(plan)
-        outcome = StepOutcome(
+        return StepOutcome(
             status="done" if refused is None else "refused",
             rows_in=report.rows_in,
             rows_out=report.accepted,
@@ -189,7 +192,6 @@ class ConformStep:
             else "nothing was committed; mend the data or the contract, and run again",
             details=_details(conformed, task),
         )
-        return outcome
 
     def _input(self, table: TableName) -> Snapshot:
         found = self._lake.find(table)
@@ -313,9 +315,10 @@ class ConformStep:
         """Makes the table as it would be after the commit readable as RESULT."""
 
         def register() -> None:
-            kept = [] if silver is None or plan.mode in ("replace", "create") else list(silver.live)
-            kept = [file for file in kept if file.path not in plan.removed]
-            files = [(f.path, f.partition_values) for f in (*kept, *plan.files)]
+            is_whole = silver is None or plan.mode in ("replace", "create")
+            live = () if silver is None or is_whole else silver.live
+            files = [(f.path, f.partition_values) for f in live if f.path not in plan.removed]
+            files += [(f.path, f.partition_values) for f in plan.files]
             self._workspace.engine.register(
                 RESULT,
                 [f"{self._lake.address(self._table)}/{path}" for path, _ in files],

@@ -199,8 +199,9 @@ class ModelStep:
 
     def _result_view(self, plan: Commit, gold: Snapshot | None) -> Callable[[], None]:
         def register() -> None:
-            kept = [] if gold is None or plan.mode in ("replace", "create") else list(gold.live)
-            files = [(f.path, f.partition_values) for f in (*kept, *plan.files) if f.path not in plan.removed]
+            live = () if gold is None or plan.mode in ("replace", "create") else gold.live
+            files = [(f.path, f.partition_values) for f in live if f.path not in plan.removed]
+            files += [(f.path, f.partition_values) for f in plan.files]
             self._workspace.engine.register(
                 RESULT,
                 [f"{self._lake.address(self._table)}/{path}" for path, _ in files],

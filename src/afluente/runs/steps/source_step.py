@@ -1,25 +1,30 @@
-"""A source brought into bronze: landed as sent, parsed, committed, its position saved last.
+"""A source brought into bronze: landed as sent, parsed, committed, its position saved.
 
 Invariant: the rows of one unit replace all earlier rows of the same unit in the same commit, so that reading a unit
-again after a crash changes nothing. What cannot be read goes to quarantine before its unit is committed.
+again changes nothing. The position that a commit reaches is written down before it, with the transaction that will
+hold it, so that after a crash the lake itself tells which position is true. What cannot be read goes to quarantine
+before its unit is committed.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import pyarrow as pa
 
 from afluente.core.errors import RunError, SourceError
 from afluente.core.tables import DataFile, TableName
-from afluente.lake.plan import Commit
+from afluente.lake.plan import Commit, Mode
 from afluente.lake.snapshot import Snapshot
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
+from afluente.runs.steps.inputs import step_gone
 from afluente.runs.steps.workspace import Workspace
-from afluente.sources.source import Landed, Parsed, Reject, Source
+from afluente.sources.source import Landed, Parsed, Position, Reject, Source
 from afluente.state import source_positions
 from afluente.state.json_value import Json
 from afluente.state.source_positions import SourcePosition
@@ -46,6 +51,30 @@ REJECT_SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A position and the transaction of bronze that reaches it. An empty `table_id` is a table not made yet."""
+
+    position: Position
+    table_id: str
+    app_version: int
+
+    def to_json(self) -> dict[str, Json]:
+        return {"position": dict(self.position), "table_id": self.table_id, "app_version": self.app_version}
+
+    @classmethod
+    def parse(cls, value: Json) -> _Mark | None:
+        match value:
+            case {"position": dict(position), "table_id": str(table_id), "app_version": int(version)}:
+                return cls(cast("Position", position), table_id, version)
+        return None
+
+    def is_held_by(self, snapshot: Snapshot, app_id: str) -> bool:
+        """Whether the table holds what the position says was read."""
+        is_same = self.table_id in ("", snapshot.table_id)
+        return is_same and snapshot.transaction_version(app_id) >= self.app_version
+
+
 class SourceStep:
     """Carries out one source step."""
 
@@ -53,7 +82,9 @@ class SourceStep:
         self._workspace = workspace
         self._lake = workspace.lake
         self._name = str(step.source)
-        settings = next(source for source in workspace.project.sources if source.name == self._name)
+        settings = next((source for source in workspace.project.sources if source.name == self._name), None)
+        if settings is None:
+            raise step_gone(step.name)
         self._table: TableName = settings.into[0]
         self._rejected = TableName("quarantine", f"bronze_{self._table.name}")
         self._run_id = run_id
@@ -61,23 +92,17 @@ class SourceStep:
         self._app_id = self._lake.app_id(step.name)
 
     def prepare(self) -> Mapping[str, Json]:
-        """Where the reading begins."""
-        with self._workspace.state.read() as connection:
-            found = source_positions.find(connection, self._name)
-        position = dict(found.position) if found and self._lake.exists(self._table) else {}
-        return {"position": position, "at": self._now.isoformat()}
+        """The moment its rows will say they came."""
+        return {"at": self._now.isoformat()}
 
     def has_news(self) -> bool:
         """Whether the source has a unit that was not brought in yet. It may land the first one; nothing else."""
-        position = self.prepare()["position"]
-        if not isinstance(position, dict) or not self._lake.exists(self._table):
+        if not self._lake.exists(self._table):
             return True
-        return next(iter(self._workspace.source(self._name).read(position)), None) is not None
+        return next(iter(self._workspace.source(self._name).read(self._position())), None) is not None
 
     def run(self, durable_input: Mapping[str, Json]) -> StepOutcome:
-        position = durable_input["position"]
-        if not isinstance(position, dict):
-            raise RunError("runs.durable_input", f"step source.{self._name} was prepared without a position")
+        position = self._position()
         self._now = datetime.fromisoformat(str(durable_input["at"]))
         source = self._workspace.source(self._name)
         reading = source.read(position)
@@ -91,12 +116,12 @@ class SourceStep:
             rows += taken
             rejected += refused
             if len(pending.sources) >= UNITS_A_COMMIT or pending.rows >= ROWS_A_COMMIT:
-                version = self._commit(pending)
-                self._save(landed.position)
+                version = self._commit(pending, landed.position)
                 pending = _Pending()
         if pending.sources:
-            version = self._commit(pending)
-        self._save(reading.position)
+            version = self._commit(pending, reading.position)
+        elif reading.position != position:
+            self._save(reading.position)
         if not units:
             return StepOutcome(status="unchanged", rows_in=0, rows_out=0, rows_rejected=0, bytes=0)
         return StepOutcome(
@@ -151,17 +176,32 @@ class SourceStep:
             arrays = [columns[f.name] if f.name in columns else rows.column(f.name).cast(f.type) for f in schema]
             yield pa.record_batch(arrays, schema=schema)
 
-    def _commit(self, pending: _Pending) -> int:
+    def _position(self) -> Position:
+        """How far the source was read, as bronze itself confirms; empty when it does not."""
+        snapshot = self._lake.find(self._table)
+        with self._workspace.state.read() as connection:
+            found = source_positions.find(connection, self._name)
+        if snapshot is None or found is None:
+            return {}
+        for name in ("next", "saved"):
+            mark = _Mark.parse(found.position.get(name))
+            if mark is not None and mark.is_held_by(snapshot, self._app_id):
+                return mark.position
+        return {}
+
+    def _commit(self, pending: _Pending, position: Position) -> int:
         self._commit_rejects(pending)
         schema = pending.schema()
         snapshot = self._lake.find(self._table)
+        app_version = self._next_version(snapshot)
+        self._note(_Mark(position, "" if snapshot is None else snapshot.table_id, app_version))
         if snapshot is not None:
             _check_types(self._name, snapshot.schema, schema)
             if set(schema.names) - set(snapshot.schema.names):
                 self._lake.widen(self._table, schema)
 
         def planner(current: Snapshot | None) -> Commit:
-            mode = "create" if current is None else "replace_rows"
+            mode: Mode = "create" if current is None else "replace_rows"
             return self._lake.plan(
                 self._table,
                 current,
@@ -169,7 +209,7 @@ class SourceStep:
                 pending.files,
                 schema=schema if current is None else current.schema,
                 app_id=self._app_id,
-                app_version=1 if current is None else current.transaction_version(self._app_id) + 1,
+                app_version=app_version,
                 column="" if current is None else "_source",
                 values=() if current is None else pending.sources,
                 run_id=self._run_id,
@@ -178,12 +218,17 @@ class SourceStep:
         committed = self._lake.write(self._table, planner)
         if committed is None:
             raise RunError("runs.nothing_committed", f"step source.{self._name} committed nothing")
+        self._save(position)
         return committed.version
+
+    def _next_version(self, snapshot: Snapshot | None) -> int:
+        return 1 if snapshot is None else snapshot.transaction_version(self._app_id) + 1
 
     def _commit_rejects(self, pending: _Pending) -> None:
         snapshot = self._lake.find(self._rejected)
         if not pending.rejects and snapshot is None:
             return
+        app_version = self._next_version(snapshot)
         batch = self._reject_rows(pending)
         files = self._lake.write_batches(self._rejected, REJECT_SCHEMA, [batch] if batch.num_rows else [])
 
@@ -195,7 +240,7 @@ class SourceStep:
                 files,
                 schema=REJECT_SCHEMA if current is None else current.schema,
                 app_id=self._app_id,
-                app_version=1 if current is None else current.transaction_version(self._app_id) + 1,
+                app_version=app_version,
                 column="" if current is None else "_source",
                 values=() if current is None else pending.sources,
                 run_id=self._run_id,
@@ -224,8 +269,20 @@ class SourceStep:
         ]
         return pa.RecordBatch.from_pylist(rows, schema=REJECT_SCHEMA)
 
-    def _save(self, position: Mapping[str, Json]) -> None:
-        saved = SourcePosition(self._name, position, self._run_id, self._workspace.clock.now())
+    def _note(self, mark: _Mark) -> None:
+        """Write down where the commit that follows will have read to, beside what was true before it."""
+        with self._workspace.state.write() as connection:
+            found = source_positions.find(connection, self._name)
+            saved = found.position.get("saved") if found else None
+            noted: dict[str, Json] = {"saved": saved, "next": mark.to_json()}
+            now = self._workspace.clock.now()
+            source_positions.save(connection, SourcePosition(self._name, noted, self._run_id, now))
+
+    def _save(self, position: Position) -> None:
+        snapshot = self._lake.find(self._table)
+        table_id = "" if snapshot is None else snapshot.table_id
+        mark = _Mark(position, table_id, self._next_version(snapshot) - 1)
+        saved = SourcePosition(self._name, {"saved": mark.to_json()}, self._run_id, self._workspace.clock.now())
         with self._workspace.state.write() as connection:
             source_positions.save(connection, saved)
 
