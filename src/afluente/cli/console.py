@@ -25,16 +25,21 @@ class Console:
     def __init__(self, *, is_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.is_json = is_json
         self._out = out or sys.stdout
-        self._err = err or sys.stderr
+        self.err = err or sys.stderr
 
     @property
     def is_terminal(self) -> bool:
         """Whether a person watches standard error."""
-        return self._err.isatty()
+        return self.err.isatty()
 
     def note(self, text: str) -> None:
         """A line for whoever watches."""
-        print(text, file=self._err)
+        print(text, file=self.err)
+
+    @property
+    def out(self) -> TextIO:
+        """Where the answer goes."""
+        return self._out
 
     def data(self, text: str) -> None:
         """A line of the answer."""
@@ -85,7 +90,7 @@ class Console:
         if isinstance(error, CheckFailed):
             self.problems(error.problems)
         if self.is_json:
-            print(json.dumps(error_as_json(error), ensure_ascii=False), file=self._err)
+            print(json.dumps(error_as_json(error), ensure_ascii=False), file=self.err)
             return
         place = f"{error.place}: " if error.place else ""
         self.note(f"error[{error.code}]: {place}{error.message}")
@@ -102,7 +107,9 @@ class Console:
 
     def defect(self, error: Exception, *, folder: str) -> None:
         """An error of ours: one line for the user, the trace in a file (code only, no value of the data)."""
-        lines = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+        lines = [
+            f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ]
         logs = Path(folder) / ".afluente" / "logs"
         where = ""
         if (Path(folder) / "afluente.yaml").exists():

@@ -1,22 +1,35 @@
-"""A command's project: found, read, checked and opened."""
+"""A command's project: found, read, checked and opened.
+
+Invariant: a project is opened only when all of its files were found right, by this version, as they stand now.
+"""
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from afluente.cli.fingerprint import fingerprint
 from afluente.core.errors import UsageError
-from afluente.project.known import Known
-from afluente.project.load import load_project
-from afluente.project.settings import Project
-from afluente.runs.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    from afluente.project.known import Known
+    from afluente.project.settings import Project
+    from afluente.runs.steps.workspace import Workspace
+
+CHECKED_FILE = ".afluente/cache/checked"
 
 
 def project_folder(arguments: Namespace) -> Path:
     """The folder of the project; UsageError when there is none."""
     folder = Path(arguments.folder)
-    if not (folder / "afluente.yaml").is_file():
+    try:
+        is_project = (folder / "afluente.yaml").is_file()
+    except (OSError, ValueError):
+        is_project = False
+    if not is_project:
         where = "this folder" if str(folder) == "." else f"'{folder}'"
         raise UsageError(
             "cli.no_project",
@@ -26,10 +39,16 @@ def project_folder(arguments: Namespace) -> Path:
     return folder.absolute()
 
 
+def project_fingerprint(folder: Path) -> str:
+    """What the project's meaning depends on besides its data; empty when a file cannot be read."""
+    return fingerprint(folder, environment=os.environ, typed_in=Path.cwd())
+
+
 def known_names() -> Known:
     """Everything a project is checked against: types, connectors and the SQL of models."""
     from afluente.conform.registry import type_names
     from afluente.models.graph import graph_problems
+    from afluente.project.known import Known
     from afluente.sources.registry import check_source, connector_names
 
     return Known(
@@ -38,10 +57,43 @@ def known_names() -> Known:
 
 
 def open_project(arguments: Namespace) -> Project:
-    """The project of the command, checked whole; CheckFailed holds every mistake."""
+    """The project of the command, checked whole; CheckFailed holds every mistake.
+
+    Files that passed as they stand are read again and not checked against connectors, types and SQL again.
+    """
+    from afluente.project.known import NOTHING_KNOWN
+    from afluente.project.load import load_project
+
     folder = project_folder(arguments)
-    return load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known_names())
+    digest = project_fingerprint(folder)
+    has_passed = bool(digest) and _checked(folder) == digest
+    project = load_project(
+        folder,
+        environment=os.environ,
+        typed_in=Path.cwd(),
+        known=NOTHING_KNOWN if has_passed else known_names(),
+    )
+    if digest and not has_passed:
+        _keep(folder, digest)
+    return project
 
 
 def open_workspace(arguments: Namespace) -> Workspace:
+    """The project, opened for work; close it."""
+    from afluente.runs.steps.workspace import Workspace
+
     return Workspace(open_project(arguments))
+
+
+def _checked(folder: Path) -> str:
+    try:
+        return (folder / CHECKED_FILE).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _keep(folder: Path, digest: str) -> None:
+    path = folder / CHECKED_FILE
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(digest + "\n", encoding="ascii")

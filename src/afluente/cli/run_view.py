@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from afluente.cli.console import Console
-from afluente.state import quality_outcomes, repairs
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from afluente.runs.plan import Plan
     from afluente.runs.report import RunReport
     from afluente.runs.steps.workspace import Workspace
     from afluente.state.steps_table import StepRow
 
+STEP_FIELDS = (
+    "name",
+    "status",
+    "attempt",
+    "rows_in",
+    "rows_out",
+    "rows_rejected",
+    "rows_repaired",
+    "bytes",
+    "seconds",
+    "cpu_seconds",
+    "peak_memory_bytes",
+    "table_version",
+    "error_code",
+    "error_message",
+    "error_hint",
+)
 ENDED = ("done", "unchanged", "failed", "refused", "skipped", "interrupted")
 
 
 class RunView:
     """Shows a plan being carried out. Its methods are called from the steps' threads."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._plan = plan
         self._lock = threading.Lock()
         self._progress: Any = None
         self._tasks: dict[str, Any] = {}
 
-    def __enter__(self) -> RunView:
+    def __enter__(self) -> Self:
         if self._console.is_terminal and not self._console.is_json:
             self._start_bars()
         return self
@@ -50,7 +64,7 @@ class RunView:
             TextColumn("{task.fields[rows]:>12} rows {task.fields[speed]:>14}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[status]}"),
-            console=RichConsole(stderr=True),
+            console=RichConsole(file=self._console.err),
             transient=False,
         )
         self._progress.start()
@@ -101,7 +115,12 @@ class RunView:
 def line_of(row: StepRow) -> str:
     """A step's end in one plain line."""
     parts = [f"{row.name:<32} {row.status:<10}"]
-    counts = (("in", row.rows_in), ("out", row.rows_out), ("rejected", row.rows_rejected), ("repaired", row.rows_repaired))
+    counts = (
+        ("in", row.rows_in),
+        ("out", row.rows_out),
+        ("rejected", row.rows_rejected),
+        ("repaired", row.rows_repaired),
+    )
     parts += [f"{count:,} {name}" for name, count in counts if count is not None and row.status == "done"]
     if row.seconds is not None and row.status == "done":
         parts.append(f"{row.seconds:.1f} s")
@@ -114,6 +133,8 @@ def line_of(row: StepRow) -> str:
 
 def show_report(workspace: Workspace, report: RunReport, console: Console) -> None:
     """How the run ended: its rules that did not pass, its errors with hints, and where to look further."""
+    from afluente.state import quality_outcomes
+
     run = report.run
     with workspace.state.read() as connection:
         outcomes = quality_outcomes.of_run(connection, run.id)
@@ -139,6 +160,8 @@ def show_report(workspace: Workspace, report: RunReport, console: Console) -> No
 
 def report_as_json(workspace: Workspace, report: RunReport) -> dict[str, object]:
     """A run with its steps, rules and repairs for `--json`."""
+    from afluente.state import quality_outcomes, repairs
+
     with workspace.state.read() as connection:
         outcomes = quality_outcomes.of_run(connection, report.run.id)
         repaired = repairs.of_run(connection, report.run.id)
@@ -149,26 +172,7 @@ def report_as_json(workspace: Workspace, report: RunReport) -> dict[str, object]
         "engine_version": report.run.engine_version,
         "started_at": report.run.started_at,
         "ended_at": report.run.ended_at,
-        "steps": [
-            {
-                "name": step.name,
-                "status": step.status,
-                "attempt": step.attempt,
-                "rows_in": step.rows_in,
-                "rows_out": step.rows_out,
-                "rows_rejected": step.rows_rejected,
-                "rows_repaired": step.rows_repaired,
-                "bytes": step.bytes,
-                "seconds": step.seconds,
-                "cpu_seconds": step.cpu_seconds,
-                "peak_memory_bytes": step.peak_memory_bytes,
-                "table_version": step.table_version,
-                "error_code": step.error_code,
-                "error_message": step.error_message,
-                "error_hint": step.error_hint,
-            }
-            for step in report.steps
-        ],
+        "steps": [{name: getattr(step, name) for name in STEP_FIELDS} for step in report.steps],
         "rules": [
             {
                 "table": r.outcome.table,

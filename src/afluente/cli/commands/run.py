@@ -2,61 +2,83 @@
 
 from __future__ import annotations
 
-import signal
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
-from afluente.cli.opening import open_workspace
-from afluente.cli.run_view import RunView, report_as_json, show_report
-from afluente.models.graph import tables_read
-from afluente.runs.execute import Runs
-from afluente.runs.steps.news import has_news
-from afluente.runs.steps.planning import plan_tables
-from afluente.runs.steps.runner import ProjectRunner
+from afluente.cli.opening import open_workspace, project_fingerprint, project_folder
+from afluente.runs.steps.quiet import QuietRun, make_stamp, quiet_run, save_stamp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from afluente.runs.plan import Plan
     from afluente.runs.report import RunReport
     from afluente.runs.steps.workspace import Workspace
 
 
 def run(arguments: Namespace, console: Console) -> int:
+    folder = project_folder(arguments)
+    asked = tuple(arguments.tables)
+    digest = project_fingerprint(folder)
+    if not arguments.full_refresh:
+        quiet = quiet_run(folder, fingerprint=digest, asked=asked)
+        if quiet is not None:
+            _tell_quiet(quiet, console)
+            return 0
     with open_workspace(arguments) as workspace:
-        plan = plan_tables(
-            workspace.project, tables_read, arguments.tables, is_full_refresh=arguments.full_refresh
-        )
-        with RunView(console, plan) as view:
-            report = _carry_out(workspace, plan, view, tuple(arguments.tables))
-        if console.is_json:
-            console.json(report_as_json(workspace, report))
-        else:
-            show_report(workspace, report, console)
-        return report.exit_status
+        return _run(workspace, arguments, console, digest)
 
 
-def _carry_out(workspace: Workspace, plan: Plan, view: RunView, asked: tuple[str, ...]) -> RunReport:
-    runs = Runs(
-        workspace.state,
-        project_root=workspace.project.root,
-        pipeline=workspace.project.name,
-        runner=ProjectRunner(workspace, progress=view.rows),
-        limits=workspace.limits(),
-        on_step=view.step,
-    )
-    if not has_news(workspace, plan):
-        unchanged = runs.record_unchanged(plan, asked_tables=asked)
-        if unchanged is not None:
-            return unchanged
-    previous = signal.signal(signal.SIGTERM, lambda _number, _frame: runs.stop())
-    try:
-        capabilities = workspace.engine.describe()
-        view.note(f"engine {capabilities.engine} {capabilities.version}, {capabilities.memory_limit or 'its own'} memory")
-        return runs.execute(
-            plan, asked_tables=asked, engine=capabilities.engine, engine_version=capabilities.version
-        )
-    except KeyboardInterrupt:
-        runs.stop(grace_seconds=0)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+def _run(workspace: Workspace, arguments: Namespace, console: Console, digest: str) -> int:
+    from afluente.cli.carry_out import carry_out, runs_of, tell
+    from afluente.cli.run_view import RunView
+    from afluente.models.graph import tables_read
+    from afluente.runs.steps.planning import plan_tables
+
+    asked = tuple(arguments.tables)
+    plan = plan_tables(workspace.project, tables_read, asked, is_full_refresh=arguments.full_refresh)
+    with RunView(console) as view:
+        runs = runs_of(workspace, view)
+        report: RunReport | None = None
+        if not arguments.full_refresh and _stamp_if_quiet(workspace, plan, digest, asked):
+            report = runs.record_unchanged(plan, asked_tables=asked)
+        if report is None:
+            report = carry_out(
+                workspace,
+                runs,
+                view,
+                lambda runs, engine: runs.execute(
+                    plan, asked_tables=asked, engine=engine.engine, engine_version=engine.version
+                ),
+            )
+            if report.run.status == "done" and not arguments.full_refresh:
+                _stamp_if_quiet(workspace, plan, digest, asked)
+    for recovered in report.recovered:
+        console.note(f"run {recovered.run.id}, which was interrupted, was ended first: {recovered.run.status}")
+    tell(workspace, report, console)
+    return report.exit_status
+
+
+def _stamp_if_quiet(workspace: Workspace, plan: Plan, digest: str, asked: tuple[str, ...]) -> bool:
+    """Whether there is nothing to do; the stamp is of the moment before the steps were asked."""
+    from afluente.runs.steps.news import has_news
+
+    stamp = make_stamp(workspace, plan, fingerprint=digest, asked=asked)
+    if has_news(workspace, plan):
+        return False
+    root: Path = workspace.project.root
+    if stamp is not None:
+        save_stamp(root, stamp)
+    return True
+
+
+def _tell_quiet(quiet: QuietRun, console: Console) -> None:
+    if not console.is_json:
+        console.note(f"run {quiet.run_id} done: nothing new, 0.0 s")
+        return
+    from afluente.cli.run_view import STEP_FIELDS
+
+    steps = [dict.fromkeys(STEP_FIELDS) | {"name": n, "status": "unchanged", "attempt": 0} for n, _ in quiet.steps]
+    run = {"run": quiet.run_id, "status": "done", "engine": "", "engine_version": ""}
+    console.json(run | {"started_at": quiet.at, "ended_at": quiet.at, "steps": steps, "rules": [], "repairs": []})
