@@ -1,21 +1,21 @@
 """Conform: dirty rows in, typed rows out, and an explanation of every row that was refused or repaired.
 
-`apply` cleans a frame in memory by a contract, for notebooks; the rest serves the runs.
+`apply` cleans a frame in memory by a contract and `column` one list, for notebooks; the rest serves the runs.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from afluente.conform.apply import Applied, apply
+    from afluente.conform.in_memory import Applied, Cleaned, apply, column
 
-__all__ = ["Applied", "apply"]
+__all__ = ["Applied", "Cleaned", "apply", "column"]
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from afluente.conform import apply as module
-
-        return getattr(module, name)
+        found: object = getattr(import_module("afluente.conform.in_memory"), name)
+        return found
     raise AttributeError(name)

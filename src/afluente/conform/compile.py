@@ -18,7 +18,7 @@ from afluente.conform.finding import Effect, Finding, masks, word_of, words
 from afluente.conform.reading import Cell, Join, Reading, internal
 from afluente.conform.registry import load_type
 from afluente.conform.spark_types import spark_type, spark_type_of
-from afluente.conform.typed import typed_reading
+from afluente.conform.typed import typed_reading, typed_text
 from afluente.core.errors import DataRefused, Place, ProjectError
 from afluente.core.language import Message
 from afluente.core.nearest import did_you_mean
@@ -199,8 +199,10 @@ class _Compiler:
         else:
             raw = self.d.identifier(column.source)
             if not self._is_text(column):
-                is_cast = typed_reading(cell, self.schema.field(column.source).type) is not None
-                return raw if is_cast else self.d.as_text(raw)
+                kind = self.schema.field(column.source).type
+                if typed_reading(cell, kind) is not None:
+                    return raw
+                raw = typed_text(self.d, raw, kind)
         if column.missing_tokens:
             tokens = ", ".join(self.d.literal(token) for token in column.missing_tokens)
             raw = f"CASE WHEN {raw} IN ({tokens}) THEN NULL ELSE {raw} END"
@@ -216,7 +218,7 @@ class _Compiler:
 
     def _blank(self, cell: Cell) -> str:
         """Whether a raw value that could not be read says nothing at all."""
-        if cell.column.expression is None and not self._is_text(cell.column):
+        if not self._is_text(cell.column) and typed_reading(cell, self.schema.field(cell.column.source).type):
             return f"{cell.raw} IS NULL"
         tokens = ", ".join(self.d.literal(token) for token in ("", *cell.column.missing_tokens))
         return f"({cell.raw} IS NULL OR {self.d.trim(cell.raw)} IN ({tokens}))"

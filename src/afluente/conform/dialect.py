@@ -31,6 +31,8 @@ class Dialect(Protocol):
     """Renders operations as SQL text of one engine."""
 
     name: Literal["duckdb", "spark"]
+    local_type: str
+    """The engine's type of a date and time without a zone."""
 
     def identifier(self, name: str) -> str:
         """A quoted column or table name."""
@@ -58,6 +60,10 @@ class Dialect(Protocol):
 
     def substitute(self, text: str, regex: str, replacement: str) -> str:
         """Every match replaced by a literal text."""
+        ...
+
+    def replace_each(self, text: str, pairs: Sequence[tuple[str, str]]) -> str:
+        """Every first text of a pair replaced by the second, one pair after the other."""
         ...
 
     def finds(self, text: str, regex: str) -> str:
@@ -118,6 +124,10 @@ class Dialect(Protocol):
 
     def try_instant(self, text: str, pattern: str) -> str:
         """Text of exactly the pattern's shape, with an offset or 'Z', as an instant, or null."""
+        ...
+
+    def local(self, value: str) -> str:
+        """A typed date, or a date and time without a zone, as what `instant` takes."""
         ...
 
     def instant(self, local: str, timezone: str) -> str:

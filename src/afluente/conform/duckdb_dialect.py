@@ -46,6 +46,7 @@ class DuckDbDialect:
     """Implements Dialect for DuckDB 2."""
 
     name: Literal["duckdb", "spark"] = "duckdb"
+    local_type = "TIMESTAMP"
 
     def identifier(self, name: str) -> str:
         return quote(name)
@@ -68,6 +69,12 @@ class DuckDbDialect:
     def substitute(self, text: str, regex: str, replacement: str) -> str:
         escaped = replacement.replace("\\", "\\\\")
         return f"regexp_replace({text}, {self.literal(regex)}, {self.literal(escaped)}, 'g')"
+
+    def replace_each(self, text: str, pairs: Sequence[tuple[str, str]]) -> str:
+        nested = text
+        for old, new in pairs:
+            nested = f"replace({nested}, {self.literal(old)}, {self.literal(new)})"
+        return nested
 
     def finds(self, text: str, regex: str) -> str:
         return f"regexp_matches({text}, {self.literal(regex)})"
@@ -125,6 +132,9 @@ class DuckDbDialect:
         if pattern.endswith("'Z'"):
             return f"timezone('UTC', CAST({parsed} AS TIMESTAMP))"
         return f"CAST({parsed} AS TIMESTAMP WITH TIME ZONE)"
+
+    def local(self, value: str) -> str:
+        return f"CAST({value} AS TIMESTAMP)"
 
     def instant(self, local: str, timezone: str) -> str:
         zone = self.literal(timezone)

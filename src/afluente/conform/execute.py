@@ -29,6 +29,8 @@ CHUNK = "conform_chunk"
 ROWS = "conform_rows"
 CHUNK_ROWS = 2_500_000
 SAMPLES_A_RULE = 3
+_IN_ORDER = " ORDER BY _source, _source_row"
+_ACCEPTED_ORDER = " ORDER BY r._source, r._source_row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class Conformed:
     repairs: tuple[DataFile, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ConformedTable:
+    """A table conformed in memory."""
+
+    accepted: pa.Table
+    quarantine: pa.Table
+    report: Report
+
+
 @dataclass(slots=True)
 class _Tally:
     groups: dict[tuple[int, ...], int] = field(default_factory=dict)
@@ -86,8 +97,7 @@ def conform_files(
     `existing` is the view of the silver table for an upsert that keeps the latest: rows older than what is there
     give way. `moment` is the run's time as ISO text in UTC. `progress` is told the rows of each finished chunk.
     """
-    for table in compiled.tables:
-        engine.register_arrow(table, reference_table(table))
+    register_reference_tables(engine, compiled)
     tally = _Tally()
     dialect = compiled.dialect.name
     rows_in = sum(file.rows for file in files)
@@ -125,6 +135,41 @@ def conform_files(
     )
 
 
+def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, run_id: str, moment: str) -> ConformedTable:
+    """Conform one bronze table in memory; both answers are in the order the rows came in."""
+    register_reference_tables(engine, compiled)
+    rule = compiled.contract.deduplicate
+    duplicates = Duplicates()
+    try:
+        engine.register_arrow(CHUNK, table)
+        if rule and rule.keys:
+            engine.register_arrow(INPUT, table)
+            duplicates = _find_losers(engine, compiled)
+        engine.materialise(ROWS, _rows(compiled, duplicates.rows > 0, None, keep_origin=True))
+        if rule and not rule.keys:
+            duplicates = _exact_losers(engine, compiled)
+        is_exact = bool(rule and not rule.keys)
+        tally = _Tally()
+        new = _count(engine, compiled, tally)
+        _take_samples(engine, compiled, tally, new)
+        names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
+        accepted = engine.query(_accepted(compiled, names, is_exact and duplicates.rows > 0) + _ACCEPTED_ORDER)
+        quarantine = engine.query(quarantine_select(compiled, ROWS, moment=moment) + _IN_ORDER)
+    finally:
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
+            engine.drop(name)
+    return ConformedTable(
+        accepted.cast(arrow_schema(compiled)),
+        quarantine.cast(quarantine_schema(compiled.bronze)),
+        _report(compiled, tally, table.num_rows, duplicates, is_exact=is_exact),
+    )
+
+
+def register_reference_tables(engine: Engine, compiled: Compiled) -> None:
+    for table in compiled.tables:
+        engine.register_arrow(table, reference_table(table))
+
+
 def reference_table(name: str) -> pa.Table:
     if name != MUNICIPALITIES:
         raise ValueError(f"no reference table {name!r}")
@@ -134,9 +179,9 @@ def reference_table(name: str) -> pa.Table:
 
 def _chunks(files: Sequence[BronzeFile], limit: int) -> list[list[BronzeFile]]:
     chunks: list[list[BronzeFile]] = []
-    size = limit
+    size = 0
     for file in files:
-        if size + file.rows > limit:
+        if not chunks or size + file.rows > limit:
             chunks.append([])
             size = 0
         chunks[-1].append(file)
@@ -205,22 +250,10 @@ def _write(
     moment: str,
 ) -> None:
     words = compiled.words
-    grouped = engine.query(f"SELECT {', '.join(words)}, count(*) AS n FROM {ROWS} GROUP BY {', '.join(words)}")
-    new: dict[tuple[int, ...], int] = {}
-    for row in grouped.to_pylist():
-        key = tuple(int(row[word]) for word in words)
-        new[key] = int(row["n"])
-        tally.groups[key] = tally.groups.get(key, 0) + int(row["n"])
-    bad = compiled.any_of("quarantine", "drop")
+    new = _count(engine, compiled, tally)
     names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
-    unique = (
-        f" LEFT JOIN {deduplicate.LOSERS} AS l ON r._source_row = l._source_row AND r._source = l._source"
-        " WHERE l._source_row IS NULL AND"
-        if has_exact
-        else " WHERE"
-    )
     tally.silver += engine.write_parquet(
-        f"SELECT {names} FROM {ROWS} AS r{unique} NOT {bad}",
+        _accepted(compiled, names, has_exact),
         folders.silver,
         schema=arrow_schema(compiled),
         partition_by=compiled.contract.partition_by,
@@ -237,6 +270,28 @@ def _write(
             repairs_select(compiled, ROWS, run_id=run_id, moment=moment), folders.repairs, schema=repairs_schema()
         )
     _take_samples(engine, compiled, tally, new)
+
+
+def _count(engine: Engine, compiled: Compiled, tally: _Tally) -> dict[tuple[int, ...], int]:
+    """How many of the chunk's rows have each combination of findings, added to the tally."""
+    words = compiled.words
+    grouped = engine.query(f"SELECT {', '.join(words)}, count(*) AS n FROM {ROWS} GROUP BY {', '.join(words)}")
+    new: dict[tuple[int, ...], int] = {}
+    for row in grouped.to_pylist():
+        key = tuple(int(row[word]) for word in words)
+        new[key] = int(row["n"])
+        tally.groups[key] = tally.groups.get(key, 0) + int(row["n"])
+    return new
+
+
+def _accepted(compiled: Compiled, names: str, has_exact: bool) -> str:
+    unique = (
+        f" LEFT JOIN {deduplicate.LOSERS} AS l ON r._source_row = l._source_row AND r._source = l._source"
+        " WHERE l._source_row IS NULL AND"
+        if has_exact
+        else " WHERE"
+    )
+    return f"SELECT {names} FROM {ROWS} AS r{unique} NOT {compiled.any_of('quarantine', 'drop')}"
 
 
 def _any(groups: Mapping[tuple[int, ...], int], words: Sequence[str], bits: Mapping[str, int]) -> bool:

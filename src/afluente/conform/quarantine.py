@@ -16,7 +16,13 @@ from afluente.conform.reading import internal
 from afluente.core.language import Language, Message
 
 _FAILURE = pa.struct([(name, pa.string()) for name in ("rule", "column", "value", "reason", "reason_en")])
+_OWN = ("_quarantine_id", "_table", "failures", "quarantined_at", "replayed_at")
 _INSTANT = pa.timestamp("us", tz="UTC")
+
+
+def quarantine_column(name: str) -> str:
+    """The quarantine's name of a bronze column: with `_` behind it where the quarantine has a column of that name."""
+    return f"{name}_" if name.rstrip("_").casefold() in _OWN else name
 
 
 def quarantine_schema(bronze: Sequence[str]) -> pa.Schema:
@@ -25,7 +31,7 @@ def quarantine_schema(bronze: Sequence[str]) -> pa.Schema:
         [
             pa.field("_quarantine_id", pa.string()),
             pa.field("_table", pa.string()),
-            *(pa.field(name, pa.string()) for name in bronze),
+            *(pa.field(quarantine_column(name), pa.string()) for name in bronze),
             pa.field("_source", pa.string()),
             pa.field("_source_row", pa.int64()),
             pa.field("_ingested_at", _INSTANT),
@@ -42,7 +48,7 @@ def quarantine_select(compiled: Compiled, rows: str, *, moment: str) -> str:
     d = compiled.dialect
     bronze = [f"{d.identifier(internal('bronze', name))} AS {d.identifier(name)}" for name in compiled.bronze]
     bad = f"{compiled.any_of('quarantine')} AND NOT {compiled.any_of('drop')}"
-    received = f"(SELECT {', '.join([*bronze, *ORIGIN, *compiled.words])} FROM {rows} WHERE {bad}) AS received"
+    received = f"(SELECT {', '.join([*bronze, *ORIGIN, *compiled.words])} FROM {rows} WHERE {bad}) AS s"
     raws = ", ".join(f"{expression} AS {name}" for name, expression in compiled.raws)
     with_raws = f"(SELECT *, {raws} FROM {received}) AS raw"
     failures = [
@@ -54,7 +60,7 @@ def quarantine_select(compiled: Compiled, rows: str, *, moment: str) -> str:
     columns = [
         "md5(_source || '#' || CAST(_source_row AS " + d.sql_type("text") + ")) AS _quarantine_id",
         f"{d.literal(str(compiled.contract.table))} AS _table",
-        *(f"{d.as_text(d.identifier(name))} AS {d.identifier(name)}" for name in compiled.bronze),
+        *(f"{d.as_text(d.identifier(name))} AS {d.identifier(quarantine_column(name))}" for name in compiled.bronze),
         *ORIGIN,
         f"{d.struct_list(failures)} AS failures",
         f"CAST({d.literal(moment)} AS {instant}) AS quarantined_at",

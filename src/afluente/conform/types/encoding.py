@@ -23,9 +23,7 @@ def _garbled() -> list[tuple[str, str]]:
 
 def repaired_encoding(d: Dialect, text: str) -> str:
     """Text whose UTF-8 was read as latin-1 and written again, put right; other text is left alone."""
-    nested = text
-    for wrong, right in _garbled():
-        nested = f"replace({nested}, {d.literal(wrong)}, {d.literal(right)})"
+    nested = d.replace_each(text, _garbled())
     return f"CASE WHEN {d.contains(text, 'Ã')} OR {d.contains(text, 'Â')} THEN {nested} ELSE {text} END"
 
 
