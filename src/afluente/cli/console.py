@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -58,12 +58,15 @@ class Console:
             return
         names = list(columns) or list(dict.fromkeys(name for row in listed for name in row))
         cells = [[as_text(row.get(name)) for name in names] for row in listed]
+        right = {name for name in names if name in RIGHT or _are_numbers(row.get(name) for row in listed)}
         if self._out.isatty():
-            self._draw(names, cells, title)
-        else:
-            self._align(names, cells)
+            self._draw(names, cells, title, right)
+            return
+        if title:
+            print(f"\n{title}", file=self._out)
+        self._align(names, cells, right)
 
-    def _draw(self, names: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
+    def _draw(self, names: Sequence[str], cells: Sequence[Sequence[str]], title: str, right: Collection[str]) -> None:
         from rich import box
         from rich.console import Console as RichConsole
         from rich.table import Table
@@ -71,16 +74,16 @@ class Console:
 
         table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left")
         for name in names:
-            table.add_column(name, justify="right" if name in RIGHT else "left", overflow="fold")
+            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         RichConsole(file=self._out).print(table)
 
-    def _align(self, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    def _align(self, names: Sequence[str], cells: Sequence[Sequence[str]], right: Collection[str]) -> None:
         widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
         for row in (names, *cells):
             padded = (
-                cell.rjust(width) if name in RIGHT else cell.ljust(width)
+                cell.rjust(width) if name in right else cell.ljust(width)
                 for cell, width, name in zip(row, widths, names, strict=True)
             )
             print("  ".join(padded).rstrip(), file=self._out)
@@ -123,6 +126,11 @@ class Console:
         place = lines[-1].rpartition("/")[2] if lines else "nowhere"
         self.note(f"error[internal]: an unexpected {type(error).__name__} was raised at {place}{where}")
         self.note("hint: this is a defect of afluente: please report it with these lines")
+
+
+def _are_numbers(values: Iterable[object]) -> bool:
+    told = [value for value in values if value is not None]
+    return bool(told) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in told)
 
 
 def error_as_json(error: AfluenteError) -> dict[str, object]:

@@ -5,6 +5,7 @@ Invariant: standard output holds data only; a user's mistake never shows a trace
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,23 +20,31 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
     arguments = build_parser().parse_args(argv)
-    console = Console(is_json=getattr(arguments, "json", False))
+    console = Console(is_json=arguments.json)
     try:
         command = import_module(f"afluente.cli.commands.{arguments.command}")
         status: int = command.run(arguments, console)
+        sys.stdout.flush()
     except AfluenteError as error:
         console.error(error)
         return error.exit_status
     except KeyboardInterrupt:
-        console.note("interrupted")
+        console.note("interrupted; `afluente run` goes on with a run that was begun")
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the process boundary reports whatever is left
         console.defect(error, folder=arguments.folder)
         return 1
     return status
+
+
+def _discard_output() -> None:
+    """Whoever read the output has gone: what is still buffered for it goes nowhere, without a complaint at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

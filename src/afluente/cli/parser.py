@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypeAlias
+from typing import TYPE_CHECKING, NoReturn
 
 from afluente import __version__
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
-def build_parser() -> argparse.ArgumentParser:
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name for it
+
+EXIT_WRONG = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in the shape of every other error, with the nearest right word."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = _nearest(message) or f"see {self.prog} --help"
+        self.exit(EXIT_WRONG, f"error[cli.usage]: {self.prog}: {message}\nhint: {hint}\n")
+
+
+def _nearest(message: str) -> str:
+    if "invalid choice: " not in message:
+        return ""
+    from afluente.core.nearest import did_you_mean
+
+    said, _, listed = message.partition("invalid choice: ")[2].partition(" (choose from ")
+    names = [name.strip(" '\"") for name in listed.rstrip(")").split(",")]
+    return did_you_mean(said.strip("'\""), names)
+
+
+def build_parser() -> Parser:
     """The whole grammar. The chosen command stands in `command`, and is the name of its module."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="afluente",
         description="Collect, refine, deliver and watch data: from dirty files to trustworthy gold.",
         epilog="Exit status: 0 done; 1 a run failed; 2 the command or the project is wrong; 3 the data was refused.",
     )
     parser.add_argument("--version", action="version", version=f"afluente {__version__}")
     parser.add_argument("-C", dest="folder", metavar="DIR", default=".", help="run in the project of this folder")
+    parser.add_argument("--json", action="store_true", help="write JSON to standard output")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _project_commands(commands)
     _run_commands(commands)
@@ -25,12 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _add(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--json", action="store_true", help="write JSON to standard output")
+def _add(commands: Commands, name: str, summary: str, *, epilog: str = "") -> Parser:
+    parser = commands.add_parser(name, help=summary, description=summary, epilog=epilog or None)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="write JSON to standard output")
     parser.add_argument("-C", dest="folder", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
@@ -44,6 +67,7 @@ def _project_commands(commands: Commands) -> None:
     compile_.add_argument("model", help="a gold table")
     compile_.add_argument("--engine", choices=("duckdb", "spark"), help="the engine to compile for")
     parity = _add(commands, "parity", "run each model on DuckDB and on Spark over a sample, and compare the rows")
+    parity.add_argument("models", nargs="*", metavar="MODEL", help="only these gold tables")
     parity.add_argument("--engine", metavar="URL", help="the Spark Connect server, sc://host:port")
     parity.add_argument("--rows", type=int, default=10_000, help="rows of each input table (default: 10000)")
 
@@ -57,21 +81,21 @@ def _run_commands(commands: Commands) -> None:
     serve.add_argument("--port", type=int, default=8470, help="the port to listen on; 0 takes a free one")
     runs = _add(commands, "runs", "list the runs, show one, or go on with an interrupted one")
     actions = runs.add_subparsers(dest="action", metavar="ACTION")
-    listing = actions.add_parser("list", help="the newest runs")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+    listing = _add(actions, "list", "the newest runs")
+    listing.add_argument("--limit", type=_count, default=20, help="how many (default: 20)")
     for name, summary in (("show", "one run, step by step"), ("resume", "go on with a run that did not finish")):
-        actions.add_parser(name, help=summary).add_argument("id", help="the run's id, or its beginning")
+        _add(actions, name, summary).add_argument("id", help="the run's id, or its beginning (8 characters)")
 
 
 def _data_commands(commands: Commands) -> None:
     tables = _add(commands, "tables", "rows, size, version, freshness and owner of the tables")
     actions = tables.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("list", help="every table")
-    show = actions.add_parser("show", help="one table: columns, history, rules")
+    _add(actions, "list", "every table")
+    show = _add(actions, "show", "one table: columns, rules, lineage, history")
     show.add_argument("name", help="a table, as layer.name")
-    optimize = actions.add_parser("optimize", help="join small files; changes no row")
+    optimize = _add(actions, "optimize", "join small files; changes no row")
     optimize.add_argument("name", help="a table, as layer.name")
-    vacuum = actions.add_parser("vacuum", help="delete files that only old versions need")
+    vacuum = _add(actions, "vacuum", "delete files that only old versions need")
     vacuum.add_argument("name", help="a table, as layer.name")
     vacuum.add_argument("--retention-hours", type=float, default=168.0, help="keep versions this young (default: 168)")
     vacuum.add_argument("--full", action="store_true", help="also the files of attempts that died")
@@ -80,15 +104,23 @@ def _data_commands(commands: Commands) -> None:
     sql.add_argument("query", help='a SELECT, such as "SELECT * FROM gold.vendas_mes"')
     sql.add_argument("--format", choices=("table", "csv", "json", "parquet"), default="table", help="how to answer")
     sql.add_argument("--output", metavar="FILE", help="write there instead of to standard output (parquet needs it)")
-    sql.add_argument("--limit", type=int, default=10_000, help="rows at most (default: 10000; 0: all)")
-    sql.add_argument("--at", metavar="TABLE=VERSION", action="append", default=[], help="read a table as it was")
+    sql.add_argument("--limit", type=int, help="rows at most; 0: all (default: 1000 for a table, all otherwise)")
+    sql.add_argument(
+        "--at", metavar="TABLE=VERSION", action="append", default=[], help="read a table as it was: a version, a moment"
+    )
+    _quarantine(commands)
+
+
+def _quarantine(commands: Commands) -> None:
     quarantine = _add(commands, "quarantine", "the rows that were refused, why, and how to bring them back")
     actions = quarantine.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("summary", help="how many rows of each table were refused, by rule")
-    show = actions.add_parser("show", help="refused rows of a table with their reasons")
+    _add(actions, "summary", "how many rows of each table were refused, by rule")
+    show = _add(actions, "show", "refused rows of a table with their reasons")
     show.add_argument("table", help="a table, as silver.name")
+    show.add_argument("--rule", help="only rows that broke this rule")
     show.add_argument("--limit", type=int, default=20, help="rows at most (default: 20)")
-    replay = actions.add_parser("replay", help="bring back the rows that today's contract accepts")
+    show.add_argument("--reveal", action="store_true", help="show the values of restricted columns")
+    replay = _add(actions, "replay", "bring back the rows that today's contract accepts, once each")
     replay.add_argument("table", help="a table, as silver.name")
 
 
@@ -99,3 +131,10 @@ def _machine_commands(commands: Commands) -> None:
     demo.add_argument("--rows", type=int, help="how many rows to simulate, where the project simulates")
     demo.add_argument("--list", action="store_true", help="list the reference projects")
     _add(commands, "doctor", "what is missing on this machine, and how to mend it")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

@@ -6,30 +6,71 @@ import os
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.opening import known_names, project_folder
-from afluente.core.errors import CheckFailed
-from afluente.project.load import check_project, load_project
+from afluente.core.errors import AfluenteError, CheckFailed, Problem
+
+if TYPE_CHECKING:
+    from afluente.project.settings import Project
 
 
 def run(arguments: Namespace, console: Console) -> int:
+    from afluente.project.load import check_project, load_project
+
     folder = project_folder(arguments)
     known = known_names()
     problems = check_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known)
     is_wrong = any(not problem.is_warning for problem in problems)
+    project = None
+    if not is_wrong:
+        project = load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known)
+        problems = [*problems, *_compile(project)]
+        is_wrong = any(not problem.is_warning for problem in problems)
     if console.is_json:
         console.json([asdict(problem) for problem in problems])
         return 2 if is_wrong else 0
-    if is_wrong:
+    if is_wrong or project is None:
         raise CheckFailed(problems)
     console.problems(problems)
-    project = load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known)
     parts = (
-        f"{len(project.sources)} sources",
-        f"{len(project.contracts)} contracts",
-        f"{len(project.models)} models",
-        f"{len(project.schedules)} schedules",
+        _counted(len(project.sources), "source"),
+        _counted(len(project.contracts), "contract"),
+        _counted(len(project.models), "model"),
+        _counted(len(project.schedules), "schedule"),
     )
     console.note(f"{project.name}: {', '.join(parts)}; no mistakes")
     return 0
+
+
+def _compile(project: Project) -> list[Problem]:
+    """What is wrong with the types and columns that models use, told from the contracts alone.
+
+    Models that read bronze are left to the run, which knows its columns.
+    """
+    from afluente.models.compile import compile_model
+    from afluente.models.graph import tables_read
+    from afluente.runs.steps.schemas import declared_schemas
+
+    try:
+        schemas = declared_schemas(project)
+    except AfluenteError as error:
+        return [_problem(error, project)]
+    problems = []
+    for model in project.models:
+        if any(table.layer == "bronze" for table in tables_read(model)):
+            continue
+        try:
+            compile_model(model, schemas, project.engine.kind, project.timezone)
+        except AfluenteError as error:
+            problems.append(_problem(error, project))
+    return problems
+
+
+def _problem(error: AfluenteError, project: Project) -> Problem:
+    return Problem(error.place or project.place, error.code, error.message, error.hint)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from sqlglot import exp
 
-from afluente.core.errors import UsageError
+from afluente.core.errors import ModelError, UsageError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
 from afluente.models.compile import spark_text
@@ -37,7 +37,7 @@ def ask(
 
     UsageError `sql.table_unknown`; ModelError for SQL that is not allowed, with its place in the query.
     """
-    tree = parse_query(sql, file=PLACE)
+    tree = _parse(sql)
     versions = dict(at or {})
     snapshots = {table: _open(workspace, table, versions) for table in sorted(tables_named(tree))}
     for table in versions:
@@ -61,6 +61,20 @@ def ask(
     if most_rows and not tree.args.get("limit") and not tree.args.get("offset"):
         text = f"{text}\nLIMIT {most_rows + 1}"
     return engine.stream(text)
+
+
+def _parse(sql: str) -> exp.Query:
+    try:
+        return parse_query(sql, file=PLACE)
+    except ModelError as error:
+        if error.code != "model.not_one_query":
+            raise
+        raise UsageError(
+            "sql.not_one_query",
+            "a query is one SELECT, and this is something else",
+            hint="tables are changed by `afluente run` only",
+            place=error.place,
+        ) from error
 
 
 def tables_named(tree: exp.Query) -> set[TableName]:

@@ -1,0 +1,86 @@
+"""`afluente serve`: keep the schedules and answer over HTTP until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from afluente.cli.console import Console
+from afluente.cli.opening import open_workspace
+from afluente.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from afluente.runs.serve import Planned, Scheduler
+    from afluente.runs.steps.workspace import Workspace
+
+LARGEST_PORT = 65535
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    if not 0 <= arguments.port <= LARGEST_PORT:
+        raise UsageError("serve.port", f"port {arguments.port} does not exist", hint="0 takes a free one")
+    with open_workspace(arguments) as workspace:
+        from afluente.runs.api import ApiServer
+        from afluente.runs.signals import stopping_on_signals
+
+        scheduler = _scheduler(workspace)
+        api = ApiServer(workspace.state, health=scheduler.health, host=arguments.host, port=arguments.port)
+        with stopping_on_signals(scheduler.stop):
+            api.start()
+            try:
+                if arguments.host not in LOOPBACK:
+                    console.note(f"{arguments.host} can be reached from other machines, and answers without a password")
+                if not workspace.project.schedules:
+                    console.note("the project has no schedules: nothing will run by itself")
+                if console.is_json:
+                    console.json({"address": api.address})
+                else:
+                    console.data(api.address)
+                console.out.flush()
+                scheduler.serve_forever()
+            finally:
+                api.stop()
+        console.note("stopped; what was interrupted is gone on with at the next start")
+    return 0
+
+
+def _scheduler(workspace: Workspace) -> Scheduler:
+    from afluente.models.graph import tables_read
+    from afluente.runs.cron import Cron
+    from afluente.runs.execute import Runs
+    from afluente.runs.schedule import Timetable
+    from afluente.runs.serve import Planned, Scheduler, plain_reporter
+    from afluente.runs.steps.planning import plan_tables
+    from afluente.runs.steps.runner import ProjectRunner
+
+    project = workspace.project
+    on_report, on_error = plain_reporter(sys.stderr)
+    tables = {schedule.name: tuple(str(table) for table in schedule.tables) for schedule in project.schedules}
+
+    def plan_for(name: str) -> Planned:
+        capabilities = workspace.engine.describe()
+        plan = plan_tables(project, tables_read, tables[name])
+        return Planned(plan, tables[name], capabilities.engine, capabilities.version)
+
+    return Scheduler(
+        workspace.state,
+        pipeline=project.name,
+        runs=Runs(
+            workspace.state,
+            project_root=project.root,
+            pipeline=project.name,
+            runner=ProjectRunner(workspace),
+            limits=workspace.limits(),
+            log_stream=sys.stderr,
+        ),
+        timetables=[
+            Timetable(project.name, schedule.name, Cron.parse(schedule.cron), ZoneInfo(project.timezone))
+            for schedule in project.schedules
+        ],
+        plan_for=plan_for,
+        on_report=on_report,
+        on_error=on_error,
+    )

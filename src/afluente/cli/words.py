@@ -1,0 +1,54 @@
+"""Words and numbers as the command line writes and reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from afluente.core.errors import UsageError
+from afluente.core.nearest import did_you_mean
+from afluente.core.tables import TableName
+
+_KIBI = 1024.0
+
+
+def table_name(text: str, known: Iterable[str] = ()) -> TableName:
+    """A table as somebody typed it; a bare name is looked up in every layer. UsageError."""
+    names = list(known)
+    if "." not in text:
+        found = [name for name in names if name.partition(".")[2] == text]
+        if len(found) == 1:
+            return TableName.parse(found[0])
+    try:
+        return TableName.parse(text)
+    except ValueError as error:
+        raise UsageError("cli.table_name", str(error), hint=did_you_mean(text, names) if names else "") from error
+
+
+def size_text(size_bytes: float | None) -> str:
+    """Bytes in the largest unit that keeps them above one."""
+    if size_bytes is None:
+        return ""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size_bytes) < _KIBI:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= _KIBI
+    return f"{size_bytes:.1f} TiB"
+
+
+def age_text(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, in the two largest units."""
+    seconds = max(int(((now or datetime.now(UTC)) - moment) / timedelta(seconds=1)), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"
+
+
+def moment_text(moment: datetime | None) -> str:
+    """A moment in this machine's time zone, to the second."""
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
