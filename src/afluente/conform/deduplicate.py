@@ -11,6 +11,7 @@ from afluente.conform.reading import internal
 from afluente.project.contract import Deduplicate
 
 REPEATED = "conform_repeated"
+REPEATED_ROWS = "conform_repeated_rows"
 LOSERS = "conform_losers"
 
 
@@ -22,14 +23,22 @@ def repeated_keys(compiled: Compiled, view: str) -> str:
     return f"SELECT {keys} FROM ({compiled.select_keys(view)}) AS keyed WHERE {present} GROUP BY {keys} HAVING count(*) > 1"
 
 
-def losers(compiled: Compiled, view: str) -> str:
-    """The origin of every row that gives way, with that of the row kept and whether the two differ."""
-    deduplicate = _keys(compiled)
+def repeated_rows(compiled: Compiled, view: str) -> str:
+    """The conformed rows whose key more than one row has, with their origin."""
     bronze = ", ".join(f"x.{compiled.dialect.identifier(name)}" for name in (*compiled.bronze, *_ORIGIN))
     same = " AND ".join(f"x.{name} = {REPEATED}.{name}" for name in _key_names(compiled))
     rows = f"(SELECT {bronze} FROM ({compiled.select_keys(view)}) AS x JOIN {REPEATED} ON {same})"
+    return compiled.select(rows)
+
+
+def losers(compiled: Compiled, rows: str) -> str:
+    """The origin of every row of `repeated_rows` that gives way, with that of the row kept and whether the two differ.
+
+    `rows` is a name or a query in parentheses.
+    """
+    deduplicate = _keys(compiled)
     keys = ", ".join(compiled.dialect.identifier(key) for key in deduplicate.keys)
-    return _ranked(compiled, f"({compiled.select(rows)}) AS conformed", keys, deduplicate)
+    return _ranked(compiled, f"{rows} AS conformed", keys, deduplicate)
 
 
 def exact_losers(compiled: Compiled, rows: str) -> str:

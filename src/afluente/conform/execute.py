@@ -124,7 +124,7 @@ def conform_files(
         if existing is not None:
             duplicates = replace(duplicates, stale=stale - (0 if is_exact else duplicates.rows))
     finally:
-        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED_ROWS, deduplicate.REPEATED, INPUT):
             engine.drop(name)
     return Conformed(
         report=_report(compiled, tally, rows_in, duplicates, is_exact=is_exact),
@@ -156,7 +156,7 @@ def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, run_id
         accepted = engine.query(_accepted(compiled, names, is_exact and duplicates.rows > 0) + _ACCEPTED_ORDER)
         quarantine = engine.query(quarantine_select(compiled, ROWS, moment=moment) + _IN_ORDER)
     finally:
-        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED_ROWS, deduplicate.REPEATED, INPUT):
             engine.drop(name)
     return ConformedTable(
         accepted.cast(arrow_schema(compiled)),
@@ -190,9 +190,18 @@ def _chunks(files: Sequence[BronzeFile], limit: int) -> list[list[BronzeFile]]:
 
 
 def _find_losers(engine: Engine, compiled: Compiled) -> Duplicates:
+    """On Spark the rows are computed apart: its optimisers push the filter on findings down through every stage, and
+    the text grows until planning takes minutes.
+    """
     if not engine.materialise(deduplicate.REPEATED, deduplicate.repeated_keys(compiled, INPUT)):
         return Duplicates()
-    engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, INPUT))
+    rows = deduplicate.repeated_rows(compiled, INPUT)
+    if compiled.dialect.name == "spark":
+        engine.materialise(deduplicate.REPEATED_ROWS, rows)
+        engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, deduplicate.REPEATED_ROWS))
+        engine.drop(deduplicate.REPEATED_ROWS)
+    else:
+        engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, f"({rows})"))
     return _duplicates(engine)
 
 

@@ -99,7 +99,9 @@ def difference(expected: pa.Schema, given: pa.Schema) -> str:
 
 
 def same_type(expected: pa.DataType, found: pa.DataType) -> bool:
-    """Equal but for the nullability and the inner field names of nested types, and INT96 timestamps (Spark)."""
+    """Equal but for the nullability and the inner field names of nested types, INT96 timestamps (Spark), and the zone
+    a writer names beside an instant (Sail): Parquet keeps the instant in UTC whatever the zone.
+    """
     if pt.is_list(expected) and (pt.is_list(found) or pt.is_large_list(found)):
         return same_type(expected.value_type, found.value_type)
     if pt.is_map(expected) and pt.is_map(found):
@@ -108,8 +110,8 @@ def same_type(expected: pa.DataType, found: pa.DataType) -> bool:
         return {f.name for f in expected} == {f.name for f in found} and all(
             same_type(field.type, found.field(field.name).type) for field in expected
         )
-    if pt.is_timestamp(expected) and pt.is_timestamp(found) and found.unit == "ns":
-        return True
+    if pt.is_timestamp(expected) and pt.is_timestamp(found):
+        return found.unit == "ns" or (found.unit == expected.unit and (found.tz is None) == (expected.tz is None))
     if pt.is_string(expected):
         return bool(pt.is_string(found) or pt.is_large_string(found))
     if pt.is_binary(expected):
