@@ -29,7 +29,7 @@ SELECT
   sum(CASE WHEN atraso > 0 THEN atraso ELSE 0 END) AS dias_de_atraso,
   sum(demora) AS dias_ate_entrega,
   CAST(
-    CAST(sum(CASE WHEN atraso > 0 THEN 1 ELSE 0 END) AS DECIMAL(18, 0)) / CAST(count(*) AS DECIMAL(18, 0))
+    CAST(sum(CASE WHEN atraso > 0 THEN 1 ELSE 0 END) AS DECIMAL(20, 2)) / CAST(count(*) AS DECIMAL(18, 0))
     AS DECIMAL(5, 4)
   ) AS parte_atrasada
 FROM entregas

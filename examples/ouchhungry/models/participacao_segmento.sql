@@ -48,7 +48,7 @@ SELECT
   m.receita,
   s.unidades_segmento,
   s.receita_segmento,
-  CAST(CAST(m.unidades AS DECIMAL(18, 0)) / CAST(s.unidades_segmento AS DECIMAL(18, 0)) AS DECIMAL(7, 4))
+  CAST(CAST(m.unidades AS DECIMAL(20, 2)) / CAST(s.unidades_segmento AS DECIMAL(18, 0)) AS DECIMAL(7, 4))
     AS participacao_unidades,
   CAST(m.receita / s.receita_segmento AS DECIMAL(7, 4)) AS participacao_receita,
   row_number() OVER (PARTITION BY m.mes, m.uf, m.segmento ORDER BY m.receita DESC, m.marca ASC) AS posicao
