@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "README.pt-BR.md", "docs/tutorial.md", "docs/tutorial.pt-BR.md")
+DOCUMENTS = ("README.md", "docs/tutorial.md")
+TRANSLATIONS = {"README.pt-BR.md": "README.md", "docs/tutorial.pt-BR.md": "docs/tutorial.md"}
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -86,7 +87,12 @@ def test_a_document_shows_what_happens(document: str, tmp_path: Path) -> None:
         assert "Traceback" not in done.stdout, told
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", TRANSLATIONS)
+def test_a_translation_shows_the_same_session(document: str) -> None:
+    assert session(document) == session(TRANSLATIONS[document])
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, *TRANSLATIONS, "CONTRIBUTING.md", "docs/adr/README.md"])
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     path = ROOT / document
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))

@@ -33,11 +33,15 @@ class Glimpse:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A reference project. `data_variable` names the folder of real data it reads; empty when it simulates its own."""
+    """A reference project. `data_variable` names the folder of real data it reads; empty when it simulates its own.
+
+    `rows` is how many orders the demo simulates unless it is told: fewer than the project, since somebody waits.
+    """
 
     name: str
     summary: str
     glimpses: tuple[Glimpse, ...]
+    rows: int | None = None
     data_variable: str = ""
     data_origin: str = ""
 
@@ -65,6 +69,7 @@ EXAMPLES: Mapping[str, Example] = {
                     (("mes", True), ("receita", True), ("uf", False), ("marca", False)),
                 ),
             ),
+            rows=100_000,
         ),
         Example(
             "olist",

@@ -53,8 +53,9 @@ def run_demo(name: str, *, into: Path | None, rows: int | None, console: Screen)
     with _folder(into, name) as folder:
         console.note(f"{name}: {example.summary}")
         copy_example(name, folder)
-        if rows is not None:
-            set_simulated_rows(folder, rows)
+        simulated = rows or example.rows
+        if simulated is not None:
+            set_simulated_rows(folder, simulated)
         from afluente.runs.steps.workspace import Workspace
 
         with Workspace(_open(folder)) as workspace:
