@@ -100,7 +100,11 @@ def describe(error: BaseException, doing: str) -> LakeError:
             f"{doing}: a file of the table or of its log cannot be read ({reason})",
             hint="restore the table's folder from a copy, or remove it and run with --full-refresh",
         )
-    return LakeError("lake.failed", f"{doing}: {reason}", hint="")
+    return LakeError(
+        "lake.failed",
+        f"{doing}: {reason}",
+        hint="look whether something else changed the lake's folder; a table whose folder is removed is made anew",
+    )
 
 
 def _package(error: BaseException) -> str:

@@ -247,5 +247,7 @@ class _Composer:
         said = _QUOTED.sub("'...'", raw) or "a character is not allowed"
         if "'\\t'" in raw:
             return self._refused("project.yaml_tab", "a tab stands where spaces indent", place, "indent with spaces")
-        hint = next((hint for words_, hint in _HINTS if words_ in said), "")
+        hint = next(
+            (hint for words_, hint in _HINTS if words_ in said), "look at the brackets, quotes and spaces before"
+        )
         return self._refused("project.yaml_syntax", f"not YAML: {said}", place, hint)

@@ -27,6 +27,7 @@ _STRUCTURAL = (
 )
 _FULL = re.compile(r"no space left on device|max_temp_directory_size|disk quota exceeded|file too large", re.IGNORECASE)
 _MISSING = re.compile(r"no files found that match|no such file or directory|cannot open file", re.IGNORECASE)
+_DAMAGED = re.compile(r"parquet|magic bytes", re.IGNORECASE)
 _READ_ONLY = re.compile(r"permission denied|read-only file system", re.IGNORECASE)
 _TARGET = re.compile(
     r" (?:to|destination type|in \w+ of|with type) ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?![\w'\"])"
@@ -61,6 +62,12 @@ def translate(error: duckdb.Error, doing: str) -> EngineError:
         return EngineError("engine.interrupted", f"{doing}: interrupted")
     if isinstance(error, _STRUCTURAL):
         return EngineError("engine.sql_failed", f"{doing}: {_first_paragraph(message)}")
+    if isinstance(error, duckdb.InvalidInputException) and _DAMAGED.search(message):
+        return EngineError(
+            "engine.file_damaged",
+            f"{doing}: a Parquet file is damaged",
+            hint="restore it from a copy, or remove the folder of its table and run again: what can be is made anew",
+        )
     if EMPTY_VALUE_MARK in message:
         return empty_value(message.split(EMPTY_VALUE_MARK, 1)[1].strip())
     return EngineError("engine.sql_failed", f"{doing}: {_of_rows(error, message)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from afluente.core.errors import RunError
+from afluente.core.errors import ProjectError, UsageError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
 from afluente.project.contract import Contract
@@ -73,7 +73,28 @@ def plan_tables(
     if is_full_refresh:
         refreshed = [name for name in (asked or by_name) if name in by_name]
         by_name = {step.name: step for step in project_steps(project, tables_read, full_refresh=refreshed)}
-    return Plan.in_order([step for name, step in by_name.items() if name in wanted])
+    chosen = [step for name, step in by_name.items() if name in wanted]
+    if cycle := _cycle(chosen):
+        raise ProjectError(
+            "project.cycle",
+            f"tables wait for each other: {' <- '.join([*cycle, cycle[0]])}",
+            hint="a table cannot need, even by others, what is made from it: take one of these references away",
+        )
+    return Plan.in_order(chosen)
+
+
+def _cycle(steps: Sequence[Step]) -> list[str]:
+    """The names of some steps each of which waits for the next, the last for the first; empty when there are none."""
+    needed = {step.name: [name for name in step.depends_on if name != step.name] for step in steps}
+    while free := [name for name, others in needed.items() if not any(other in needed for other in others)]:
+        for name in free:
+            del needed[name]
+    if not needed:
+        return []
+    path = [min(needed)]
+    while path[-1] not in path[:-1]:
+        path.append(next(name for name in needed[path[-1]] if name in needed))
+    return path[path.index(path[-1]) : -1]
 
 
 def _makers(project: Project, by_name: dict[str, Step]) -> dict[str, list[str]]:
@@ -86,5 +107,7 @@ def _makers(project: Project, by_name: dict[str, Step]) -> dict[str, list[str]]:
 
 def _asked(name: str, makers: dict[str, list[str]]) -> list[str]:
     if name not in makers:
-        raise RunError("run.table_unknown", f"nothing in this project makes '{name}'", hint=did_you_mean(name, makers))
+        raise UsageError(
+            "run.table_unknown", f"nothing in this project makes '{name}'", hint=did_you_mean(name, makers)
+        )
     return makers[name]

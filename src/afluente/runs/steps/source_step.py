@@ -90,6 +90,7 @@ class SourceStep:
         self._run_id = run_id
         self._now = workspace.clock.now()
         self._app_id = self._lake.app_id(step.name)
+        self._spelled: dict[str, str] = {}
 
     def prepare(self) -> Mapping[str, Json]:
         """The moment its rows will say they came."""
@@ -106,6 +107,8 @@ class SourceStep:
         self._now = datetime.fromisoformat(str(durable_input["at"]))
         source = self._workspace.source(self._name)
         reading = source.read(position)
+        bronze = self._lake.find(self._table)
+        self._spelled = {} if bronze is None else {name.casefold(): name for name in bronze.schema.names}
         rows = rejected = size = units = 0
         version: int | None = None
         pending = _Pending()
@@ -144,7 +147,12 @@ class SourceStep:
         return sum(file.rows for file in files), len(rejects)
 
     def _bronze_schema(self, parsed: Parsed) -> pa.Schema:
-        own = [field for field in parsed.schema if field.name != "_source_row"]
+        """The unit's columns as the table spells them, whatever the case they come in, and the platform's own."""
+        own = [
+            field.with_name(self._spelled.setdefault(field.name.casefold(), field.name))
+            for field in parsed.schema
+            if field.name != "_source_row"
+        ]
         meta = [
             ("_source", pa.string()),
             ("_source_row", pa.int64()),
@@ -156,6 +164,7 @@ class SourceStep:
     def _batches(
         self, parsed: Parsed, schema: pa.Schema, landed: Landed, rejects: list[Reject]
     ) -> Iterator[pa.RecordBatch]:
+        received = {self._spelled.get(name.casefold(), name): name for name in parsed.schema.names}
         for batch in parsed.batches:
             rejects += batch.rejects
             if len(rejects) > REJECTS_A_UNIT:
@@ -173,7 +182,9 @@ class SourceStep:
                 "_ingested_at": _constant(self._now, _INSTANT, count),
                 "_run_id": _constant(self._run_id, pa.string(), count),
             }
-            arrays = [columns[f.name] if f.name in columns else rows.column(f.name).cast(f.type) for f in schema]
+            arrays = [
+                columns[f.name] if f.name in columns else rows.column(received[f.name]).cast(f.type) for f in schema
+            ]
             yield pa.record_batch(arrays, schema=schema)
 
     def _position(self) -> Position:

@@ -38,7 +38,7 @@ def list_files(patterns: Sequence[str], root: Path, *, is_optional: bool) -> lis
                 stat = path.stat()
             except FileNotFoundError:
                 continue
-            identity = path.relative_to(base).as_posix()
+            identity = _text(path.relative_to(base).as_posix())
             found[identity] = FoundFile(path, identity, stat.st_size, stat.st_mtime_ns)
     return [found[identity] for identity in sorted(found)]
 
@@ -62,13 +62,18 @@ def _missing(written: str, pattern: str) -> SourceError:
     folder = Path(_fixed_folder(pattern))
     name = Path(pattern).name
     if folder.is_dir():
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        names = sorted(_text(entry.name) for entry in os.scandir(folder) if Path(entry).is_file())
         near = nearest(name, names)
         shown = f"did you mean '{near}'?" if near else f"the folder holds: {', '.join(names[:5]) or 'no file'}"
         hint = f"{shown}; with optional: true no file is no error"
     else:
         hint = f"the folder '{_nearest_existing(folder)}' exists, and nothing deeper of the path"
     return SourceError("source.file_missing", f"no file matches '{written}'", hint=hint)
+
+
+def _text(name: str) -> str:
+    """A file's name as text that can be stored: bytes that are not UTF-8 are written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _nearest_existing(folder: Path) -> Path:
