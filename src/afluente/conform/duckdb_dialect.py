@@ -38,6 +38,7 @@ _STRPTIME = {
     "'Z'": "Z",
 }
 _TOKEN = re.compile("|".join(sorted(_STRPTIME, key=len, reverse=True)))
+_ISO_INSTANT = re.compile(r"yyyy-MM-dd('T'| )HH:mm:ss(\.SSS(SSS)?)?('Z'|XXX)")
 _CLOCKS_STILL = date(2019, 3, 1)
 """Since when Brazil's clocks are no longer set forward and back."""
 
@@ -128,6 +129,8 @@ class DuckDbDialect:
         return f"CAST(try_strptime({text}, {self.literal(_strptime(pattern))}) AS TIMESTAMP)"
 
     def try_instant(self, text: str, pattern: str) -> str:
+        if _ISO_INSTANT.fullmatch(pattern):
+            return f"TRY_CAST({text} AS TIMESTAMP WITH TIME ZONE)"
         parsed = f"try_strptime({text}, {self.literal(_strptime(pattern))})"
         if pattern.endswith("'Z'"):
             return f"timezone('UTC', CAST({parsed} AS TIMESTAMP))"

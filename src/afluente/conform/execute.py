@@ -245,6 +245,7 @@ def _rows(compiled: Compiled, has_losers: bool, existing: str | None, *, keep_or
         by = d.identifier(rule.by)
         same = " AND ".join(f"c.{d.identifier(key)} = e.{d.identifier(key)}" for key in rule.keys)
         sql += f" LEFT JOIN {existing} AS e ON {same} WHERE e.{by} IS NULL OR c.{by} IS NULL OR e.{by} <= c.{by}"
+        sql += f" OR {compiled.any_of('quarantine', 'drop')}"
     return sql
 
 

@@ -132,7 +132,13 @@ def _translate(sql: str, columns: Mapping[str, str], place: Place, dialect: Lite
 
 
 def _with_origin(table: pa.Table) -> pa.Table:
-    """The table with the columns of origin every bronze table has; those it brings are left."""
+    """The table with the columns of origin every bronze table has; those it brings are left.
+
+    Columns without any value have no type in Arrow: they are taken for text.
+    """
+    for position, field in enumerate(table.schema):
+        if pa.types.is_null(field.type):
+            table = table.set_column(position, field.name, table.column(position).cast(pa.string()))
     rows = table.num_rows
     now = datetime.now(UTC)
     origin = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from afluente.conform.check_digits import PACK, first_sum, packed_sum, second_sum
 from afluente.conform.dialect import SPACES, Dialect
-from afluente.conform.reading import Cell, Reading, Repair
+from afluente.conform.reading import Cell, Reading, Repair, where_unread
 from afluente.core.language import Message
 
 SEPARATORS = f"[{SPACES}./-]"
@@ -76,18 +76,19 @@ def _digit_reasons(d: Dialect, raw: str, fewest: int, most: int) -> tuple[tuple[
 def cpf(cell: Cell) -> Reading:
     """Eleven digits as text. Nine or ten digits are padded with zeros when the check digits prove it."""
     d, raw = cell.dialect, cell.raw
-    plain, cleaned, text, number, packed = (cell.mid(n) for n in ("plain", "cleaned", "text", "number", "packed"))
-    value = f"CASE WHEN {_is_cpf(number, packed, d)} THEN {text} END"
+    names = ("plain", "digits", "cleaned", "text", "number", "packed")
+    plain, digits, cleaned, text, number, packed = (cell.mid(n) for n in names)
     return Reading(
-        value=value,
+        value=f"CASE WHEN {_is_cpf(number, packed, d)} THEN {text} END",
         kind="text",
         message=Message(
             "CPF inválido: os dígitos verificadores não conferem", "invalid CPF: its check digits are wrong"
         ),
         stages=(
-            {plain: f"replace(replace({raw}, '.', ''), '-', '')"},
-            {cleaned: f"CASE WHEN length({plain}) = 11 THEN {plain} ELSE {d.remove(raw, SEPARATORS)} END"},
-            {text: _padded(d, cleaned, 9, 11)},
+            {plain: f"CASE WHEN length({raw}) = 11 THEN {raw} ELSE replace(replace({raw}, '.', ''), '-', '') END"},
+            {digits: f"CASE WHEN length({plain}) = 11 AND {d.only_digits(plain)} THEN {plain} END"},
+            {cleaned: where_unread(raw, digits, d.remove(raw, SEPARATORS))},
+            {text: f"CASE WHEN {digits} IS NOT NULL THEN {digits} ELSE {_padded(d, cleaned, 9, 11)} END"},
             {number: d.try_cast(text, "bigint")},
             {packed: _cpf_sum(d, number)},
         ),
@@ -103,9 +104,11 @@ def _read(cell: Cell) -> str:
 def cnpj(cell: Cell) -> Reading:
     """Fourteen characters as upper-case text; lost leading zeros of a numeric CNPJ are padded when it checks."""
     d, raw = cell.dialect, cell.raw
-    names = ("plain", "cleaned", "text", "number", "packed", "tail")
-    plain, cleaned, text, number, packed, tail = (cell.mid(n) for n in names)
+    names = ("plain", "digits", "cleaned", "text", "number", "packed", "tail")
+    plain, digits, cleaned, text, number, packed, tail = (cell.mid(n) for n in names)
     lettered = f"CASE WHEN {d.matches(cleaned, '[0-9A-Z]{12}[0-9]{2}')} THEN {cleaned} END"
+    spared = f"CASE WHEN {d.only_digits(cleaned)} THEN {_padded(d, cleaned, 11, 14)} ELSE {lettered} END"
+    stripped = f"replace(replace(replace({raw}, '.', ''), '-', ''), '/', '')"
     return Reading(
         value=f"CASE WHEN {_is_cnpj(d, tail, packed)} THEN {text} END",
         kind="text",
@@ -113,16 +116,18 @@ def cnpj(cell: Cell) -> Reading:
             "CNPJ inválido: os dígitos verificadores não conferem", "invalid CNPJ: its check digits are wrong"
         ),
         stages=(
-            {plain: f"replace(replace(replace({raw}, '.', ''), '-', ''), '/', '')"},
+            {plain: f"CASE WHEN length({raw}) = 14 THEN {raw} ELSE {stripped} END"},
+            {digits: f"CASE WHEN length({plain}) = 14 AND {d.only_digits(plain)} THEN {plain} END"},
+            {cleaned: where_unread(raw, digits, d.upper(d.remove(raw, SEPARATORS)))},
+            {text: f"CASE WHEN {digits} IS NOT NULL THEN {digits} WHEN {cleaned} IS NOT NULL THEN {spared} END"},
+            {number: d.try_cast(text, "bigint")},
             {
-                cleaned: (
-                    f"CASE WHEN length({plain}) = 14 AND {d.only_digits(plain)} THEN {plain}"
-                    f" ELSE {d.upper(d.remove(raw, SEPARATORS))} END"
-                )
+                packed: _cnpj_sum(d, number, text),
+                tail: (
+                    f"CASE WHEN {number} IS NOT NULL THEN CAST({number} % 100 AS {d.sql_type('integer')})"
+                    f" WHEN {text} IS NOT NULL THEN {d.try_cast(f'substr({text}, 13, 2)', 'integer')} END"
+                ),
             },
-            {text: f"CASE WHEN {d.only_digits(cleaned)} THEN {_padded(d, cleaned, 11, 14)} ELSE {lettered} END"},
-            {number: d.try_cast(text, "bigint"), tail: d.try_cast(f"substr({text}, 13, 2)", "integer")},
-            {packed: _cnpj_sum(d, number, text)},
         ),
         repairs=(Repair("br.cnpj.leading_zeros", f"{_read(cell)} IS NOT NULL AND length({cleaned}) < 14"),),
         reasons=_digit_reasons(d, raw, 11, 14),
