@@ -47,8 +47,9 @@ class _Patterns:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What was so when nothing was to be done."""
+    """What was so when nothing was to be done. `root` is the project's folder: a copy of it is another project."""
 
+    root: str
     fingerprint: str
     asked: tuple[str, ...]
     pipeline: str
@@ -89,6 +90,7 @@ def make_stamp(workspace: Workspace, plan: Plan, *, fingerprint: str, asked: Seq
         return None
     state = str(project.root / project.state.removeprefix("sqlite:///"))
     stamp = Stamp(
+        str(project.root),
         fingerprint,
         tuple(asked),
         project.name,
@@ -120,7 +122,9 @@ def save_stamp(root: Path, stamp: Stamp) -> None:
 def quiet_run(root: Path, *, fingerprint: str, asked: Sequence[str]) -> QuietRun | None:
     """Write down a run that does nothing, when that is certain; None when the steps have to be asked."""
     stamp = _read_stamp(root)
-    if stamp is None or not fingerprint or (stamp.fingerprint, stamp.asked) != (fingerprint, tuple(asked)):
+    if stamp is None or not fingerprint or stamp.root != str(root):
+        return None
+    if (stamp.fingerprint, stamp.asked) != (fingerprint, tuple(asked)):
         return None
     if _look(stamp) != stamp.seen:
         return None
