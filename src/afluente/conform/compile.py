@@ -115,14 +115,7 @@ class _Compiler:
         cells = [self._cell(i, column) for i, column in enumerate(self.contract.columns)]
         readings = [self._reading(cell) for cell in cells]
         stages = [self._raw_stage(cells)]
-        for level in range(max((len(reading.stages) for reading in readings), default=0)):
-            named = [
-                f"{expression} AS {name}"
-                for reading in readings
-                if level < len(reading.stages)
-                for name, expression in reading.stages[level].items()
-            ]
-            stages.append(_with(named))
+        stages += _levels(readings)
         stages.append(_with([f"{r.value} AS {c.other(c.column.name)}" for c, r in self._plain(cells, readings)]))
         joined = [(c, r) for c, r in zip(cells, readings, strict=True) if r.joins]
         if joined:
@@ -132,6 +125,7 @@ class _Compiler:
                     [join for _, r in joined for join in r.joins],
                 )
             )
+        stages.append(_with([f"{self._unread(cell)} AS {cell.mid('blank')}" for cell in cells]))
         for cell, reading in zip(cells, readings, strict=True):
             self._find(cell, reading)
         stages.append(_with([f"{self.finals[c.column.name]} AS {self._name(c)}" for c in cells]))
@@ -182,7 +176,7 @@ class _Compiler:
         if column.expression is not None:
             return True
         kind = self.schema.field(column.source).type
-        return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
     def _reading(self, cell: Cell) -> Reading:
         if not self._is_text(cell.column):
@@ -210,7 +204,9 @@ class _Compiler:
 
     def _raw_stage(self, cells: Sequence[Cell]) -> str:
         named = [f"{self._raw(cell)} AS {cell.raw}" for cell in cells]
-        kept = [f"{self.d.identifier(name)} AS {self.d.identifier(internal('bronze', name))}" for name in self._bronze()]
+        kept = [
+            f"{self.d.identifier(name)} AS {self.d.identifier(internal('bronze', name))}" for name in self._bronze()
+        ]
         return _escape(f"SELECT {', '.join([*named, *kept, *ORIGIN])} FROM ") + "{source}"
 
     def _plain(self, cells: Sequence[Cell], readings: Sequence[Reading]) -> list[tuple[Cell, Reading]]:
@@ -223,19 +219,26 @@ class _Compiler:
         tokens = ", ".join(self.d.literal(token) for token in ("", *cell.column.missing_tokens))
         return f"({cell.raw} IS NULL OR {self.d.trim(cell.raw)} IN ({tokens}))"
 
+    def _unread(self, cell: Cell) -> str:
+        """Of a value that could not be read, whether its text says nothing at all; null where there is a value.
+
+        A column of its own: as a part of two conditions an engine would work it out for every row.
+        """
+        return f"CASE WHEN {cell.other(cell.column.name)} IS NULL THEN {self._blank(cell)} END"
+
     def _find(self, cell: Cell, reading: Reading) -> None:
         column, value = cell.column, cell.other(cell.column.name)
         final = value
-        blank = self._blank(cell)
+        blank = cell.mid("blank")
         on_missing = column.on_missing
         if on_missing == "keep" and (column.required or column.primary_key_position):
             on_missing = "quarantine"
-        invalid = f"{value} IS NULL AND NOT {blank}"
+        invalid = f"NOT {blank}"
         match column.on_invalid:
             case "quarantine" | "drop" as effect:
-                self._add(column, column.format or column.logical_type, effect, invalid, reading, cell)
+                self._add(column, column.format or column.logical_type, effect, invalid, reading=reading, cell=cell)
             case "set_null":
-                self._add(column, "invalid.set_null", "repair", invalid, reading, cell, message=_SET_NULL)
+                self._add(column, "invalid.set_null", "repair", invalid, reading=reading, cell=cell, message=_SET_NULL)
             case "keep":
                 if reading.kind != "text":
                     raise ProjectError(
@@ -244,26 +247,28 @@ class _Compiler:
                         hint="use onInvalid: quarantine or set_null, or make the column a plain string",
                         place=column.place,
                     )
-                self._add(column, column.format or column.logical_type, "warning", invalid, reading, cell)
-                final = f"CASE WHEN {value} IS NULL AND NOT {blank} THEN {cell.raw} ELSE {value} END"
+                self._add(column, column.format or column.logical_type, "warning", invalid, reading=reading, cell=cell)
+                final = f"CASE WHEN NOT {blank} THEN {cell.raw} ELSE {value} END"
         checks = (*reading.checks, *bound_checks(cell, reading))
         emptied = [f"({c.fails})" for c in checks if not c.is_warning] if column.on_invalid == "set_null" else []
-        missing = f"{value} IS NULL AND {blank}"
+        missing = blank
         if column.on_invalid == "set_null":
             missing = " OR ".join([f"{value} IS NULL", *emptied])
         match on_missing:
             case "quarantine" | "drop" as effect:
-                reasons = ((f"NOT {blank}", _EMPTIED),) if column.on_invalid == "set_null" else ()
-                self._add(column, "missing", effect, missing, reading, cell, message=_MISSING, reasons=reasons)
+                reasons = ((f"NOT {self._blank(cell)}", _EMPTIED),) if column.on_invalid == "set_null" else ()
+                self._add(
+                    column, "missing", effect, missing, reading=reading, cell=cell, message=_MISSING, reasons=reasons
+                )
             case "default":
-                self._add(column, "missing.default", "repair", missing, reading, cell, message=_DEFAULT)
+                self._add(column, "missing.default", "repair", missing, reading=reading, cell=cell, message=_DEFAULT)
                 final = f"CASE WHEN {missing} THEN {self._default(column, reading)} ELSE {final} END"
             case "keep" | "set_null" if emptied:
                 final = f"CASE WHEN {' OR '.join(emptied)} THEN NULL ELSE {final} END"
             case "keep" | "set_null":
                 pass
         for repair in reading.repairs:
-            self._add(column, repair.rule, "repair", repair.applied, reading, cell)
+            self._add(column, repair.rule, "repair", repair.applied, reading=reading, cell=cell)
         for check in checks:
             effect_of: dict[str, Effect] = {
                 "quarantine": "quarantine",
@@ -271,8 +276,8 @@ class _Compiler:
                 "set_null": "repair",
                 "keep": "warning",
             }
-            effect = "warning" if check.is_warning else effect_of[column.on_invalid]
-            self._add(column, check.rule, effect, check.fails, reading, cell, message=check.message)
+            found: Effect = "warning" if check.is_warning else effect_of[column.on_invalid]
+            self._add(column, check.rule, found, check.fails, reading=reading, cell=cell, message=check.message)
         self.finals[column.name] = final
 
     def _default(self, column: Column, reading: Reading) -> str:
@@ -288,9 +293,9 @@ class _Compiler:
         rule: str,
         effect: Effect,
         condition: str,
+        *,
         reading: Reading,
         cell: Cell,
-        *,
         message: Message | None = None,
         reasons: tuple[tuple[str, Message], ...] = (),
     ) -> None:
@@ -308,9 +313,19 @@ class _Compiler:
             mine = [self.d.identifier(c) for c in reference.columns]
             pairs = zip(mine, reference.to_columns, strict=True)
             condition = " AND ".join(f"x.{a} = {alias}.{self.d.identifier(b)}" for a, b in pairs)
-            joins.append((alias, table, condition, self.d.identifier(reference.to_columns[0]), internal("reference", str(number))))
+            joins.append(
+                (
+                    alias,
+                    table,
+                    condition,
+                    self.d.identifier(reference.to_columns[0]),
+                    internal("reference", str(number)),
+                )
+            )
             present = " AND ".join(f"{name} IS NOT NULL" for name in mine)
-            self._add_reference_finding(reference, f"{present} AND {self.d.identifier(internal('reference', str(number)))} IS NULL")
+            self._add_reference_finding(
+                reference, f"{present} AND {self.d.identifier(internal('reference', str(number)))} IS NULL"
+            )
         if joins:
             hits = ", ".join(f"{alias}.{key} AS {self.d.identifier(name)}" for alias, _, _, key, name in joins)
             clauses = " ".join(f"LEFT JOIN {table} AS {alias} ON {on}" for alias, table, on, _, _ in joins)
@@ -368,19 +383,25 @@ class _Compiler:
                     place=cell.column.place,
                 )
         stages = [_with([f"{self._raw(cell)} AS {cell.raw}" for cell, _ in wanted])]
-        for level in range(max(len(reading.stages) for _, reading in wanted)):
-            stages.append(
-                _with(
-                    [
-                        f"{expression} AS {name}"
-                        for _, reading in wanted
-                        if level < len(reading.stages)
-                        for name, expression in reading.stages[level].items()
-                    ]
-                )
-            )
-        stages.append(_with([f"{reading.value} AS {self.d.identifier(internal('key', str(i)))}" for i, (_, reading) in enumerate(wanted)]))
+        stages += _levels([reading for _, reading in wanted])
+        keys = [self.d.identifier(internal("key", str(i))) for i in range(len(wanted))]
+        stages.append(_with([f"{reading.value} AS {key}" for key, (_, reading) in zip(keys, wanted, strict=True)]))
         return tuple(stages)
+
+
+def _levels(readings: Sequence[Reading]) -> list[str]:
+    """The stages of all columns side by side."""
+    return [
+        _with(
+            [
+                f"{expression} AS {name}"
+                for reading in readings
+                if level < len(reading.stages)
+                for name, expression in reading.stages[level].items()
+            ]
+        )
+        for level in range(max((len(reading.stages) for reading in readings), default=0))
+    ]
 
 
 def _escape(sql: str) -> str:

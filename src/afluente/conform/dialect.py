@@ -18,7 +18,10 @@ SPACES = f"\t-\r {EXOTIC_SPACES}"
 """All white space; engines disagree on what `\\s` and a plain `trim` mean."""
 
 SPACE_CHARACTERS = "".join(
-    map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF))
+    map(
+        chr,
+        (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF),
+    )
 )
 
 

@@ -17,8 +17,8 @@ from afluente.conform.arrow_types import arrow_schema
 from afluente.conform.compile import ORIGIN, Compiled
 from afluente.conform.finding import counts, masks, word_of
 from afluente.conform.quarantine import quarantine_schema, quarantine_select
-from afluente.conform.repairs import repairs_schema, repairs_select, samples_select
 from afluente.conform.reading import internal
+from afluente.conform.repairs import repairs_schema, repairs_select, samples_select
 from afluente.conform.report import Count, Duplicates, Report, Sample
 from afluente.conform.types.place import MUNICIPALITIES, municipality_keys
 from afluente.core.tables import DataFile
@@ -89,7 +89,7 @@ def conform_files(
     run_id: str,
     moment: str,
     existing: str | None = None,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int], None] = lambda _rows: None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Conformed:
     """Conform bronze files. Tables that references name must be registered already, under their views.
@@ -114,11 +114,19 @@ def conform_files(
         for chunk in _chunks(files, limit):
             engine.register(CHUNK, [file.path for file in chunk], bronze_schema)
             size = sum(file.rows for file in chunk)
-            kept = engine.materialise(ROWS, _rows(compiled, has_losers, existing, keep_origin=is_exact))
+            kept = engine.materialise(ROWS, _rows(compiled, existing, has_losers=has_losers, keep_origin=is_exact))
             if is_exact:
                 duplicates = _exact_losers(engine, compiled)
             stale += size - kept
-            _write(engine, compiled, folders, tally, is_exact and duplicates.rows > 0, run_id=run_id, moment=moment)
+            _write(
+                engine,
+                compiled,
+                folders,
+                tally,
+                has_exact=is_exact and duplicates.rows > 0,
+                run_id=run_id,
+                moment=moment,
+            )
             engine.drop(ROWS)
             progress(size)
         if existing is not None:
@@ -135,7 +143,7 @@ def conform_files(
     )
 
 
-def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, run_id: str, moment: str) -> ConformedTable:
+def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, moment: str) -> ConformedTable:
     """Conform one bronze table in memory; both answers are in the order the rows came in."""
     register_reference_tables(engine, compiled)
     rule = compiled.contract.deduplicate
@@ -145,7 +153,7 @@ def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, run_id
         if rule and rule.keys:
             engine.register_arrow(INPUT, table)
             duplicates = _find_losers(engine, compiled)
-        engine.materialise(ROWS, _rows(compiled, duplicates.rows > 0, None, keep_origin=True))
+        engine.materialise(ROWS, _rows(compiled, None, has_losers=duplicates.rows > 0, keep_origin=True))
         if rule and not rule.keys:
             duplicates = _exact_losers(engine, compiled)
         is_exact = bool(rule and not rule.keys)
@@ -153,7 +161,9 @@ def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, run_id
         new = _count(engine, compiled, tally)
         _take_samples(engine, compiled, tally, new)
         names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
-        accepted = engine.query(_accepted(compiled, names, is_exact and duplicates.rows > 0) + _ACCEPTED_ORDER)
+        accepted = engine.query(
+            _accepted(compiled, names, has_exact=is_exact and duplicates.rows > 0) + _ACCEPTED_ORDER
+        )
         quarantine = engine.query(quarantine_select(compiled, ROWS, moment=moment) + _IN_ORDER)
     finally:
         for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED_ROWS, deduplicate.REPEATED, INPUT):
@@ -223,7 +233,7 @@ def _duplicates(engine: Engine) -> Duplicates:
     return Duplicates(exact=int(total["n"]) - conflicts, conflicting=conflicts, samples=samples)
 
 
-def _rows(compiled: Compiled, has_losers: bool, existing: str | None, *, keep_origin: bool) -> str:
+def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_origin: bool) -> str:
     """The chunk's conformed rows; what only rejected or repaired rows need is kept for them alone."""
     d = compiled.dialect
     names = [f"c.{d.identifier(name)}" for name, _ in compiled.columns]
@@ -254,8 +264,8 @@ def _write(
     compiled: Compiled,
     folders: Folders,
     tally: _Tally,
-    has_exact: bool,
     *,
+    has_exact: bool,
     run_id: str,
     moment: str,
 ) -> None:
@@ -263,7 +273,7 @@ def _write(
     new = _count(engine, compiled, tally)
     names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
     tally.silver += engine.write_parquet(
-        _accepted(compiled, names, has_exact),
+        _accepted(compiled, names, has_exact=has_exact),
         folders.silver,
         schema=arrow_schema(compiled),
         partition_by=compiled.contract.partition_by,
@@ -294,7 +304,7 @@ def _count(engine: Engine, compiled: Compiled, tally: _Tally) -> dict[tuple[int,
     return new
 
 
-def _accepted(compiled: Compiled, names: str, has_exact: bool) -> str:
+def _accepted(compiled: Compiled, names: str, *, has_exact: bool) -> str:
     unique = (
         f" LEFT JOIN {deduplicate.LOSERS} AS l ON r._source_row = l._source_row AND r._source = l._source"
         " WHERE l._source_row IS NULL AND"

@@ -94,10 +94,10 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 
 def _relation(table: pa.Table, like: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """A relation on the connection of `like`, where that connection may see Arrow tables of Python."""
-    duckdb = sys.modules["duckdb"]
+    library = sys.modules["duckdb"]
     conformed = table
     try:
-        found: duckdb.DuckDBPyRelation = like.query("afluente_unused", "SELECT * FROM conformed")
-    except duckdb.Error:
-        return cast("duckdb.DuckDBPyRelation", duckdb.from_arrow(conformed))
-    return found
+        found = like.query("afluente_unused", "SELECT * FROM conformed")
+    except library.Error:
+        found = None
+    return found or cast("duckdb.DuckDBPyRelation", library.from_arrow(conformed))

@@ -69,13 +69,20 @@ def _read(content: bytes, file: str) -> Contract:
 
 def column_contract(semantic_type: str, options: Mapping[str, Any]) -> Contract:
     """A contract of one column named `value`, which refuses what it cannot read and keeps what is missing."""
-    known = {field.name for field in fields(Column)} - {"name", "logical_type", "source", "place", "format", "expression"}
+    known = {field.name for field in fields(Column)} - {
+        "name",
+        "logical_type",
+        "source",
+        "place",
+        "format",
+        "expression",
+    }
     for name in options:
         if name not in known:
             raise UsageError("conform.option_unknown", f"there is no option '{name}'", hint=did_you_mean(name, known))
     place = Place(_IN_MEMORY)
     logical_type = _LOGICAL_TYPES.get(semantic_type, "string")
     written = None if semantic_type in ("date", "timestamp", "boolean", "number") else semantic_type
-    tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    tuples: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     column = Column("value", logical_type, "value", place, format=written, **tuples)
     return Contract("column", "1.0.0", TableName("silver", "column"), (column,), place, "")

@@ -105,7 +105,9 @@ def column(
     refused = {row["_source_row"]: row["failures"][0][reason] for row in quarantine.to_pylist()}
     read = iter(accepted.column("value").to_pylist())
     return [
-        Cleaned(None, is_valid=False, reason=refused[row]) if row in refused else Cleaned(next(read), is_valid=True, reason="")
+        Cleaned(None, is_valid=False, reason=refused[row])
+        if row in refused
+        else Cleaned(next(read), is_valid=True, reason="")
         for row in range(1, len(texts) + 1)
     ]
 
@@ -113,7 +115,7 @@ def column(
 def _conform(engine: Engine, contract: Contract, table: pa.Table, timezone: str) -> tuple[pa.Table, pa.Table, Report]:
     dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
     compiled = compile_contract(contract, table.schema, dialect, timezone=timezone, translate=_translate)
-    done = conform_table(engine, compiled, table, run_id=_RUN, moment=datetime.now(UTC).isoformat())
+    done = conform_table(engine, compiled, table, moment=datetime.now(UTC).isoformat())
     hidden = ["_quarantine_id", "_table", "quarantined_at", "replayed_at", "_ingested_at", "_run_id"]
     return done.accepted, done.quarantine.drop_columns(hidden), done.report
 
@@ -160,7 +162,9 @@ def _references(contract: Contract, given: Mapping[str, object]) -> dict[str, pa
             raise DataRefused(
                 "data.reference_not_given",
                 f"contract {contract.table} refers to {reference.table}, which was not given",
-                hint=did_you_mean(str(reference.table), frames) if frames else f"references={{'{reference.table}': frame}}",
+                hint=did_you_mean(str(reference.table), frames)
+                if frames
+                else f"references={{'{reference.table}': frame}}",
                 place=reference.place,
             )
     return {TableName.parse(name).view: to_arrow(frame) for name, frame in frames.items()}

@@ -44,7 +44,11 @@ def _cast(cell: Cell, arrow: pa.DataType) -> tuple[Kind | tuple[int, int], str, 
     """The declared type, the cast, and what tells that the cast kept the value ('' when it always does)."""
     column, d, raw = cell.column, cell.dialect, cell.raw
     size = decimal_size(column.physical_type)
-    is_whole, is_decimal, is_double = pa.types.is_integer(arrow), pa.types.is_decimal(arrow), pa.types.is_floating(arrow)
+    is_whole, is_decimal, is_double = (
+        pa.types.is_integer(arrow),
+        pa.types.is_decimal(arrow),
+        pa.types.is_floating(arrow),
+    )
     is_number = is_whole or is_decimal or is_double
     is_naive = pa.types.is_date(arrow) or (pa.types.is_timestamp(arrow) and arrow.tz is None)
 

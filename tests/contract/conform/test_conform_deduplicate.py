@@ -22,7 +22,8 @@ ROWS = {
 
 
 @pytest.mark.parametrize(
-    ("keep", "by", "kept"), [("latest", "em", None), ("first", "em", "a"), ("most_complete", "em", "c"), ("first", None, "a")]
+    ("keep", "by", "kept"),
+    [("latest", "em", None), ("first", "em", "a"), ("most_complete", "em", "c"), ("first", None, "a")],
 )
 def test_one_row_a_key_is_kept_and_the_rest_are_duplicates(
     engine: Engine, tmp_path: Path, keep: str, by: str | None, kept: str | None

@@ -90,7 +90,9 @@ def test_emptying_an_invalid_value_does_not_let_a_required_column_be_null(engine
         (BAD, "valor inválido numa coluna obrigatória"),
         (None, "valor ausente"),
     }
-    asked = column("v", None, "integer", on_invalid="set_null", on_missing="default", default=0, bounds=Bounds(maximum=9))
+    asked = column(
+        "v", None, "integer", on_invalid="set_null", on_missing="default", default=0, bounds=Bounds(maximum=9)
+    )
     done = conform(engine, contract(asked), bronze(v=["5", "x", "10", None]), tmp_path)
     assert sorted(r["v"] for r in done.silver) == [0, 0, 0, 5]
 
@@ -171,7 +173,9 @@ def test_a_reference_that_is_emptied_is_no_failure(engine: Engine, tmp_path: Pat
 
 
 def test_a_rule_over_the_row_refuses_what_makes_it_false_and_passes_null(engine: Engine, tmp_path: Path) -> None:
-    rule = RowRule("fim_depois", "fim >= inicio", PLACE, ("fim", "inicio"), "fim antes do início", "ends before it starts")
+    rule = RowRule(
+        "fim_depois", "fim >= inicio", PLACE, ("fim", "inicio"), "fim antes do início", "ends before it starts"
+    )
     asked = contract(column("inicio", None, "date"), column("fim", None, "date"), row_rules=(rule,))
     done = conform(
         engine,
@@ -275,7 +279,9 @@ def test_silver_is_partitioned_by_its_columns(engine: Engine, tmp_path: Path) ->
     assert {f.partition_values["uf"] for f in done.conformed.silver} == {"SP", "RJ", None}
 
 
-def test_repairs_are_counted_and_logged_and_those_of_rejected_rows_are_not_shown(engine: Engine, tmp_path: Path) -> None:
+def test_repairs_are_counted_and_logged_and_those_of_rejected_rows_are_not_shown(
+    engine: Engine, tmp_path: Path
+) -> None:
     asked = contract(
         column("cep", "br.cep"),
         column("cpf", "br.cpf", classification="direct_identifier"),

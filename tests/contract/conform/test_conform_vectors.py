@@ -29,7 +29,9 @@ def test_each_text_is_read_repaired_missed_or_refused(
 
 
 @pytest.mark.parametrize(
-    ("case", "texts"), [(case, texts) for case, texts, _ in TABLE], ids=[f"{type_of(c)}-{i}" for i, (c, _, _) in enumerate(TABLE)]
+    ("case", "texts"),
+    [(case, texts) for case, texts, _ in TABLE],
+    ids=[f"{type_of(c)}-{i}" for i, (c, _, _) in enumerate(TABLE)],
 )
 def test_both_engines_explain_alike(
     duckdb_engine: Engine, spark_engine: Engine, case: Column, texts: list[str | None]

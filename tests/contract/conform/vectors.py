@@ -11,24 +11,30 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from afluente.project.contract import Column
+from tests.contract.conform.answer import INVALID, MISSING, Repaired
+from tests.contract.conform.value_vectors import VALUE_CASES
 from tests.unit.conform.workbench import Outcome, column
 
-MISSING = object()
-INVALID = object()
-
-
-@dataclass(frozen=True)
-class Repaired:
-    value: object
-    rule: str
-
-
-def at(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
-
-
 BLANKS = (None, "", " ", "\t", " \n ", "\u00a0", " \u00a0\u2003\t", "\ufeff")
-RUBBISH = ("😀", "'", "''", '"', "\\", "\\n", "%", "_", "*", "{x}", "{{}}", "$1", "\\1", "\u202e", "x" * 5000, "١٢٣", "１２３")
+RUBBISH = (
+    "😀",
+    "'",
+    "''",
+    '"',
+    "\\",
+    "\\n",
+    "%",
+    "_",
+    "*",
+    "{x}",
+    "{{}}",
+    "$1",
+    "\\1",
+    "\u202e",
+    "x" * 5000,
+    "١٢٣",
+    "１２３",
+)
 
 CASES: list[tuple[Column, dict[str, object]]] = [
     (
@@ -248,252 +254,12 @@ CASES: list[tuple[Column, dict[str, object]]] = [
             "963850741": INVALID,
         },
     ),
-    (
-        column("v", "money", "number", locale="pt-BR", physical_type="decimal(12,2)"),
-        {
-            "R$ 1.234,56": Decimal("1234.56"),
-            "R$1.234,56": Decimal("1234.56"),
-            "R$\u00a01.234,56": Decimal("1234.56"),
-            "BRL 1,00": Decimal("1.00"),
-            "1.234": Decimal("1234.00"),
-            "R$ 1.234": Decimal("1234.00"),
-            "1234,5": Decimal("1234.50"),
-            "-1,00": Decimal("-1.00"),
-            "-R$ 1,00": Decimal("-1.00"),
-            "R$ -1,00": Decimal("-1.00"),
-            "- 1,00": Decimal("-1.00"),
-            "(1.234,56)": Decimal("-1234.56"),
-            "(R$ 1,00)": Decimal("-1.00"),
-            "1234,56-": Decimal("-1234.56"),
-            "+1,50": Decimal("1.50"),
-            "-0": Decimal("0.00"),
-            "0": Decimal("0.00"),
-            "007": Decimal("7.00"),
-            "1,50000": Decimal("1.50"),
-            " 12 ": Decimal("12.00"),
-            "9999999999,99": Decimal("9999999999.99"),
-            "10000000000": INVALID,
-            "9" * 40: INVALID,
-            "1,555": INVALID,
-            "1.23.456,00": INVALID,
-            "1234.567,00": INVALID,
-            "12.34": INVALID,
-            "1,234.56": INVALID,
-            "1 234,00": INVALID,
-            "US$ 1,00": INVALID,
-            "1e5": INVALID,
-            "1_000": INVALID,
-            "((1))": INVALID,
-            "--1": INVALID,
-            "R$": INVALID,
-            "-": INVALID,
-            ",5": INVALID,
-            "5,": INVALID,
-            "NaN": INVALID,
-        },
-    ),
-    (
-        column("v", "decimal", "number", physical_type="decimal(12,3)"),
-        {
-            "1.234": Decimal("1.234"),
-            "-1.5": Decimal("-1.500"),
-            "+1.5": Decimal("1.500"),
-            "1.23400": Decimal("1.234"),
-            "1.2345": INVALID,
-            "1,5": INVALID,
-            "1.234,56": INVALID,
-            "R$ 1.00": INVALID,
-        },
-    ),
-    (
-        column("v", "decimal", "number", locale="en-US", physical_type="decimal(38,0)"),
-        {
-            "9" * 38: Decimal("9" * 38),
-            "9" * 39: INVALID,
-            "1,234": Decimal(1234),
-            "$ 1,234.00": Decimal(1234),
-            "$1": Decimal(1),
-            "1.5": INVALID,
-        },
-    ),
-    (
-        column("v", "integer", "integer"),
-        {
-            "12": 12,
-            "+12": 12,
-            "-12": -12,
-            "-0": 0,
-            "007": 7,
-            " 12 ": 12,
-            "12.0": Repaired(12, "integer.decimal_zero"),
-            "9223372036854775807": 9223372036854775807,
-            "-9223372036854775808": -9223372036854775808,
-            "9223372036854775808": INVALID,
-            "9" * 40: INVALID,
-            "12.5": INVALID,
-            "1e5": INVALID,
-            "1_000": INVALID,
-            "1 000": INVALID,
-            "1,000": INVALID,
-            "0x10": INVALID,
-            "true": INVALID,
-        },
-    ),
-    (
-        column("v", "integer", "integer", locale="pt-BR", physical_type="int"),
-        {
-            "2147483647": 2147483647,
-            "-2147483648": -2147483648,
-            "2147483648": INVALID,
-            "1.234.567": 1234567,
-            "1.23": INVALID,
-            "12,00": Repaired(12, "integer.decimal_zero"),
-        },
-    ),
-    (
-        column("v", None, "number"),
-        {"1.5": 1.5, "1e5": 100000.0, "-0": 0.0, "1e400": INVALID, "-1e400": INVALID, "1,5": INVALID, "inf": INVALID, "nan": INVALID},
-    ),
-    (column("v", None, "number", locale="pt-BR"), {"1.234,5": 1234.5, "1,5": 1.5, "1.23": INVALID}),
-    (
-        column("v", None, "date"),
-        {
-            "2024-02-29": date(2024, 2, 29),
-            " 2024-02-29 ": date(2024, 2, 29),
-            "0001-01-01": date(1, 1, 1),
-            "9999-12-31": date(9999, 12, 31),
-            "2023-02-29": INVALID,
-            "2024-02-30": INVALID,
-            "2024-13-01": INVALID,
-            "2024-00-10": INVALID,
-            "0000-01-01": INVALID,
-            "0000-06-01": INVALID,
-            "2024-1-5": INVALID,
-            "20240229": INVALID,
-            "2024-02-29x": INVALID,
-            "２０２４-02-29": INVALID,
-            "-024-02-29": INVALID,
-            "214748364": INVALID,
-        },
-    ),
-    (
-        column("v", None, "date", formats=("d/M/yyyy", "yyyy-MM-dd", "yyyyMMdd", "dd-MM-yyyy")),
-        {
-            "03/04/2026": date(2026, 4, 3),
-            "3/4/2026": date(2026, 4, 3),
-            "13/4/2026": date(2026, 4, 13),
-            "3/12/2026": date(2026, 12, 3),
-            "29/02/2024": date(2024, 2, 29),
-            "20240229": date(2024, 2, 29),
-            "29-02-2024": date(2024, 2, 29),
-            "31/02/2024": INVALID,
-            "29/02/2023": INVALID,
-            "12/13/2024": INVALID,
-            "01/01/0000": INVALID,
-            "1/1/24": INVALID,
-        },
-    ),
-    (column("v", None, "date", formats=("MM/dd/yyyy",)), {"03/04/2026": date(2026, 3, 4), "13/04/2026": INVALID}),
-    (
-        column("v", None, "timestamp"),
-        {
-            "2024-01-05 10:11:12": at(2024, 1, 5, 13, 11, 12),
-            "2024-01-05T10:11:12": at(2024, 1, 5, 13, 11, 12),
-            "2024-01-05T10:11:12Z": at(2024, 1, 5, 10, 11, 12),
-            "2024-01-05T10:11:12-03:00": at(2024, 1, 5, 13, 11, 12),
-            "2024-01-05T10:11:12+05:30": at(2024, 1, 5, 4, 41, 12),
-            " 2024-01-05 10:11:12 ": at(2024, 1, 5, 13, 11, 12),
-            "2018-11-04 00:30:00": at(2018, 11, 4, 3, 30),
-            "2018-11-04 01:30:00": at(2018, 11, 4, 3, 30),
-            "2018-02-17 23:30:00": at(2018, 2, 18, 1, 30),
-            "2018-02-18 00:00:00": at(2018, 2, 18, 3),
-            "1999-12-31 23:59:59": at(2000, 1, 1, 1, 59, 59),
-            "9999-12-31 20:59:59": at(9999, 12, 31, 23, 59, 59),
-            "9999-12-31 21:00:00": INVALID,
-            "0000-01-01 00:00:00": INVALID,
-            "2024-01-05T10:11:12+99:99": INVALID,
-            "2024-01-05 24:00:00": INVALID,
-            "2024-01-05 23:60:00": INVALID,
-            "2024-01-05 23:59:60": INVALID,
-            "2024-02-30 10:00:00": INVALID,
-            "2024-01-05": INVALID,
-        },
-    ),
-    (
-        column("v", None, "timestamp", formats=("dd/MM/yyyy HH:mm", "yyyy-MM-dd HH:mm:ss.SSS"), timezone="Europe/Lisbon"),
-        {
-            "05/01/2024 10:11": at(2024, 1, 5, 10, 11),
-            "05/07/2024 10:11": at(2024, 7, 5, 9, 11),
-            "27/10/2024 01:30": at(2024, 10, 27, 0, 30),
-            "2024-07-05 10:11:12.345": at(2024, 7, 5, 9, 11, 12, 345000),
-            "2024-07-05 10:11:12": INVALID,
-        },
-    ),
-    (
-        column("v", None, "boolean"),
-        {
-            "sim": True,
-            "SIM": True,
-            " s ": True,
-            "1": True,
-            "Verdadeiro": True,
-            "não": False,
-            "NÃO": False,
-            "N": False,
-            "0": False,
-            "FALSE": False,
-            "talvez": INVALID,
-            "2": INVALID,
-            "-1": INVALID,
-        },
-    ),
-    (column("v", None, "boolean", true_words=("Ativo",), false_words=("Inativo",)), {"ATIVO": True, "inativo": False, "sim": INVALID}),
-    (
-        column("v", None, "string", values=("São Paulo", "Rio de Janeiro"), synonyms={"SP": "São Paulo", "*": "Rio de Janeiro"}),
-        {
-            "São Paulo": "São Paulo",
-            "sao-paulo": "São Paulo",
-            "SA\u0303O PAULO": "São Paulo",
-            "s.p.": "São Paulo",
-            " * ": "Rio de Janeiro",
-            "*": "Rio de Janeiro",
-            "Belo Horizonte": INVALID,
-        },
-    ),
-    (
-        column("v", "text"),
-        {
-            "  a \t b\r\nc ": "a b c",
-            "\u2003x\u00a0\u00a0y\u200b": "x y",
-            "Sa\u0303o": "São",
-            "😀 é": "😀 é",
-            "'": "'",
-            "a\\n": "a\\n",
-        },
-    ),
-    (
-        column("v", "text", repair_encoding=True),
-        {
-            "SÃ£o Paulo": Repaired("São Paulo", "text.encoding"),
-            "AÃ§Ãºcar": Repaired("Açúcar", "text.encoding"),
-            "SÃO PAULO": "SÃO PAULO",
-            "São Paulo": "São Paulo",
-        },
-    ),
-    (column("v", "text", case="upper"), {"ação ß": "AÇÃO ẞ", "ñ": "Ñ"}),
-    (column("v", "text", case="lower"), {"AÇÃO İ": "ação i"}),
-    (column("v", "text", case="title"), {"JOÃO d'oeste-sul ß": "João D'oeste-sul ẞ", "éa": "Éa"}),
-    (
-        column("v", "regex", pattern="^[A-Z]{3}[0-9]{2}$", case="upper"),
-        {"abc12": "ABC12", " ABC12\n": "ABC12", "ABC123": INVALID, "AB\nC12": INVALID},
-    ),
-    (column("v", "regex", pattern="a|bc"), {"a": "a", "bc": "bc", "abc": INVALID, "ac": INVALID}),
 ]
 
 
 def answers() -> Iterator[tuple[Column, list[str | None], list[object]]]:
     """Each case with the texts that every type must refuse or miss added."""
-    for case, expected in CASES:
+    for case, expected in (*CASES, *VALUE_CASES):
         texts: dict[str | None, object] = dict.fromkeys(BLANKS, MISSING)
         if case.format not in ("text", "br.phone"):
             texts |= dict.fromkeys(RUBBISH, INVALID)

@@ -11,7 +11,7 @@ from afluente.core.errors import ProjectError
 from afluente.engines.engine import Engine
 from tests.unit.conform.workbench import Outcome, bronze_of, column, contract, read, read_table
 
-PLUGIN = '''
+PLUGIN = """
 from afluente.conform.reading import Reading
 from afluente.core.language import Message
 
@@ -25,12 +25,10 @@ def plate(cell):
         message=Message("placa inválida", "invalid plate"),
         stages=({value: f"CASE WHEN {d.matches(text, '[A-Z]{%d}[0-9]+' % letters)} THEN {text} END"},),
     )
-'''
+"""
 
 
-def test_a_type_is_added_by_an_entry_point(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_type_is_added_by_an_entry_point(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "plates-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plates\nVersion: 1.0\n", encoding="utf-8")
@@ -46,7 +44,9 @@ def test_a_type_is_added_by_an_entry_point(
     assert read(engine, column("v", "x.plate", extra={"letters": 2}), ["ab-1"])[0].value == "AB1"
 
 
-@pytest.mark.parametrize(("name", "hint"), [("br.cfp", "br.cpf"), ("cnpj", "br.cnpj"), ("e-mail", "email"), ("br.uff", "br.uf")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("br.cfp", "br.cpf"), ("cnpj", "br.cnpj"), ("e-mail", "email"), ("br.uff", "br.uf")]
+)
 def test_an_unknown_type_is_refused_with_the_nearest_name(engine: Engine, name: str, hint: str) -> None:
     with pytest.raises(ProjectError, match="does not exist") as caught:
         read(engine, column("v", name), ["x"])
@@ -56,7 +56,9 @@ def test_an_unknown_type_is_refused_with_the_nearest_name(engine: Engine, name: 
 
 def test_a_cep_outside_its_state_is_refused_and_without_a_state_passes(engine: Engine) -> None:
     asked = contract(column("cep", "br.cep", state_column="uf"), column("uf", "br.uf"))
-    rows = bronze_of({"cep": ["01001-000", "20000-000", "20000-000", "20000-000"], "uf": ["sp", "São Paulo", "RJ", None]})
+    rows = bronze_of(
+        {"cep": ["01001-000", "20000-000", "20000-000", "20000-000"], "uf": ["sp", "São Paulo", "RJ", None]}
+    )
     outcomes = read_table(engine, asked, rows, "cep")
     assert [o.state for o in outcomes] == ["value", "invalid", "value", "value"]
     assert outcomes[1].reason == "o CEP não pertence à UF informada"

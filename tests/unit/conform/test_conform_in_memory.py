@@ -137,7 +137,9 @@ def test_a_contract_is_given_as_text_path_mapping_or_object(tmp_path: Path) -> N
 
 
 def test_objects_of_mixed_types_in_pandas_are_read_as_texts() -> None:
-    frame = pd.DataFrame({"cpf": [39053344705, "191000000", None], "valor": None, "compras": [1, "2", 3.0], "dia": None})
+    frame = pd.DataFrame(
+        {"cpf": [39053344705, "191000000", None], "valor": None, "compras": [1, "2", 3.0], "dia": None}
+    )
     done = apply(frame, CONTRACT)
     assert done.report.accepted == 2
     assert list(done.accepted["compras"]) == [1, 2]
@@ -145,7 +147,14 @@ def test_objects_of_mixed_types_in_pandas_are_read_as_texts() -> None:
 
 
 def test_numbers_that_pandas_made_floating_are_still_documents() -> None:
-    frame = pd.DataFrame({"cpf": [39053344705.0, None], "valor": [1.5, 2.0], "compras": [1, 2], "dia": pd.to_datetime(["2024-01-02", None])})
+    frame = pd.DataFrame(
+        {
+            "cpf": [39053344705.0, None],
+            "valor": [1.5, 2.0],
+            "compras": [1, 2],
+            "dia": pd.to_datetime(["2024-01-02", None]),
+        }
+    )
     done = apply(frame, CONTRACT)
     assert rows_of(done.accepted) == [
         {"cpf": "39053344705", "valor": Decimal("1.50"), "compras": 1, "dia": date(2024, 1, 2)}

@@ -68,9 +68,7 @@ def model(files: list[list[tuple[str | None, str | None, str | None]]], keep: Ke
         best = {"latest": recent, "first": oldest, "most_complete": fullest}[keep or "latest"][0]
         kept.append(best)
         conflicts += sum(row.content != best.content for row in same)
-    return Modelled(
-        sorted((r.content for r in kept), key=str), quarantined, dropped, len(rows) - len(kept), conflicts
-    )
+    return Modelled(sorted((r.content for r in kept), key=str), quarantined, dropped, len(rows) - len(kept), conflicts)
 
 
 def run(

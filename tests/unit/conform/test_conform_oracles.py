@@ -148,7 +148,12 @@ def test_a_date_is_read_back_in_every_form_and_no_other_day_exists(engine: Engin
     for form in ("{0.day}/{0.month}/{0.year:04d}", "{0.day:02d}/{0.month:02d}/{0.year:04d}", "{0:%Y}"):
         texts = [form.format(d) if "%" not in form else f"{d.year:04d}-{d.month:02d}-{d.day:02d}" for d in days]
         assert [o.value for o in read(engine, asked, texts)] == days
-    wrong = [f"{day:02d}/{month:02d}/{d.year:04d}" for d in days[:20] for month in range(1, 14) for day in (0, 29, 30, 31, 32)]
+    wrong = [
+        f"{day:02d}/{month:02d}/{d.year:04d}"
+        for d in days[:20]
+        for month in range(1, 14)
+        for day in (0, 29, 30, 31, 32)
+    ]
     for text, outcome in zip(wrong, read(engine, asked, wrong), strict=True):
         day, month, year = map(int, text.split("/"))
         try:
@@ -173,7 +178,19 @@ def test_a_local_time_is_the_instant_zoneinfo_says(engine: Engine, times: list[d
 @settings(PROPERTY, max_examples=5)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=100))
 def test_no_text_raises_or_is_lost_in_any_type(engine: Engine, texts: list[str]) -> None:
-    kinds = ("br.cpf", "br.cnpj", "br.cpf_cnpj", "br.cns", "br.cep", "br.uf", "br.municipality", "br.phone", "email", "uuid", "gtin")
+    kinds = (
+        "br.cpf",
+        "br.cnpj",
+        "br.cpf_cnpj",
+        "br.cns",
+        "br.cep",
+        "br.uf",
+        "br.municipality",
+        "br.phone",
+        "email",
+        "uuid",
+        "gtin",
+    )
     texts = [text.replace("\0", "") for text in texts]
     for asked in (*(column("v", kind) for kind in kinds), column("v", None, "date"), column("v", None, "timestamp")):
         assert {o.state for o in read(engine, asked, texts)} <= {"value", "missing", "invalid"}

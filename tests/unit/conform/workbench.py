@@ -61,7 +61,12 @@ class Tables:
 
 def column(name: str = "v", format: str | None = None, logical_type: str = "string", **options: Any) -> Column:  # noqa: A002
     return Column(
-        name, logical_type, options.pop("source", name), PLACE, format=format, **options  # type: ignore[arg-type]
+        name,
+        logical_type,
+        options.pop("source", name),
+        PLACE,
+        format=format,
+        **options,  # type: ignore[arg-type]
     )
 
 

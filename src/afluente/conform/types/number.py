@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from afluente.conform.dialect import SPACES, Dialect
+from afluente.conform.dialect import SPACES, Dialect, Kind
 from afluente.conform.reading import Cell, Reading, Repair, first_readable, where_unread
 from afluente.core.errors import ProjectError
 from afluente.core.language import Message
@@ -100,7 +100,7 @@ def decimal(cell: Cell) -> Reading:
 def integer(cell: Cell) -> Reading:
     """A BIGINT (INTEGER where the physical type says so). `12.0` is read as 12 and counted as a repair."""
     d, raw = cell.dialect, cell.raw
-    kind = "integer" if (cell.column.physical_type or "").lower() in ("int", "integer", "int32") else "bigint"
+    kind: Kind = "integer" if (cell.column.physical_type or "").lower() in ("int", "integer", "int32") else "bigint"
     thousands, point = _separators(cell)
     number, fast, cleaned, value = (cell.mid(n) for n in ("number", "fast", "cleaned", "value"))
     zeros = f"\\{point}0+"

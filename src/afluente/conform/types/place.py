@@ -11,7 +11,7 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
-from afluente.conform.dialect import SPACES, Dialect
+from afluente.conform.dialect import SPACES
 from afluente.conform.reading import Cell, Check, Join, Reading, Repair, first_readable, where_unread
 from afluente.conform.types.encoding import encoding_repair, unscrambled
 from afluente.core.language import Message
@@ -78,7 +78,7 @@ MUNICIPALITIES = "afluente_municipios"
 _WRITTEN = "[0-9]{1,2}[.]?[0-9]{3}-?[0-9]{3}"
 
 
-def _cep_is_assigned(d: Dialect, text: str, ranges: tuple[tuple[int, int], ...]) -> str:
+def _cep_is_assigned(text: str, ranges: tuple[tuple[int, int], ...]) -> str:
     return "(" + " OR ".join(f"{text} BETWEEN '{low:05d}000' AND '{high:05d}999'" for low, high in ranges) + ")"
 
 
@@ -116,12 +116,12 @@ def cep(cell: Cell) -> Reading:
         {spaceless: where_unread(raw, fast, d.remove(raw, f"[{SPACES}]"))},
         {cleaned: f"CASE WHEN {d.matches(spaceless, _WRITTEN)} THEN {d.remove(spaceless, '[.-]')} END"},
         {read: first_readable(cleaned, fast, thorough)},
-        {value: f"CASE WHEN {_cep_is_assigned(d, read, assigned)} THEN {read} END"},
+        {value: f"CASE WHEN {_cep_is_assigned(read, assigned)} THEN {read} END"},
     )
     checks: tuple[Check, ...] = ()
     if cell.column.state_column:
         state = cell.other(cell.column.state_column)
-        cases = " ".join(f"WHEN '{uf}' THEN {_cep_is_assigned(d, value, spans)}" for uf, spans in CEP_RANGES.items())
+        cases = " ".join(f"WHEN '{uf}' THEN {_cep_is_assigned(value, spans)}" for uf, spans in CEP_RANGES.items())
         checks = (
             Check(
                 "br.cep.state",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from afluente.conform.dialect import EXOTIC_SPACES, SPACES
-from afluente.conform.reading import Cell, Reading, Repair, first_readable
+from afluente.conform.reading import Cell, Reading, Repair, first_readable, where_unread
 from afluente.conform.types.encoding import encoding_repair, unscrambled
 from afluente.conform.types.place import fold
 from afluente.core.language import Message
@@ -87,13 +87,23 @@ def enum(cell: Cell) -> Reading:
 def code(cell: Cell) -> Reading:
     """Text without white space around it, in the declared case, that matches the declared pattern."""
     d, raw, column = cell.dialect, cell.raw, cell.column
-    cased_name, value = cell.mid("cased"), cell.mid("value")
-    trimmed = d.trim(raw)
-    cased = {"upper": d.upper(trimmed), "lower": d.lower(trimmed)}.get(column.case or "", trimmed)
-    matched = d.matches(cased_name, column.pattern) if column.pattern else "TRUE"
+    cased, fast, trimmed, value = (cell.mid(n) for n in ("cased", "fast", "trimmed", "value"))
+
+    def in_case(text: str) -> str:
+        return {"upper": d.upper(text), "lower": d.lower(text)}.get(column.case or "", text)
+
+    def follows(text: str) -> str:
+        return d.matches(text, column.pattern) if column.pattern else "TRUE"
+
+    has_visible_ends = f"{raw} BETWEEN '!' AND '~~' AND substr({raw}, length({raw})) BETWEEN '!' AND '~'"
     return Reading(
         value=value,
         kind="text",
         message=Message(f"não segue o padrão {column.pattern}", f"does not follow the pattern {column.pattern}"),
-        stages=({cased_name: cased}, {value: f"CASE WHEN {matched} THEN {cased_name} END"}),
+        stages=(
+            {cased: in_case(raw)},
+            {fast: f"CASE WHEN {has_visible_ends} AND {follows(cased)} THEN {cased} END"},
+            {trimmed: where_unread(raw, fast, in_case(d.trim(raw)))},
+            {value: first_readable(trimmed, fast, f"CASE WHEN {follows(trimmed)} THEN {trimmed} END")},
+        ),
     )
