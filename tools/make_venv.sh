@@ -3,14 +3,18 @@
 set -eu
 venv=$1
 python=${PYTHON:-python3}
+is_supported() {
+    "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null
+}
 if command -v uv >/dev/null 2>&1; then
+    is_supported || python=">=3.11,<3.15"
     exec uv venv --quiet --allow-existing --python "$python" "$venv"
 fi
 if ! command -v "$python" >/dev/null 2>&1; then
-    echo "python3 is not installed; install Python 3.11 or newer (Debian: apt install python3 python3-venv)" >&2
+    echo "$python is not installed; install Python 3.11 or newer (Debian: apt install python3 python3-venv)" >&2
     exit 2
 fi
-if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))'; then
+if ! is_supported; then
     echo "$("$python" --version) is not supported: Python 3.11 to 3.14 is needed" >&2
     echo "give another one: make demo PYTHON=python3.12" >&2
     exit 2

@@ -126,9 +126,7 @@ def test_it_lists_what_there_is(tmp_path: Path) -> None:
         (["olist", "--rows", "5000"], "demo", ""),
     ],
 )
-def test_what_cannot_be_shown_is_said_with_its_remedy(
-    words: list[str], code: str, hint: str, tmp_path: Path
-) -> None:
+def test_what_cannot_be_shown_is_said_with_its_remedy(words: list[str], code: str, hint: str, tmp_path: Path) -> None:
     done = afluente("demo", *words, "--into", "feito", folder=tmp_path)
     assert done.returncode == 2
     assert f"error[{code}" in done.stderr

@@ -62,7 +62,11 @@ def matches(shown: list[str], said: list[str]) -> bool:
 def test_a_document_shows_what_happens(document: str, tmp_path: Path) -> None:
     binaries = str(Path(sys.executable).parent)
     environment = {name: value for name, value in os.environ.items() if name != "DATA"}
-    environment |= {"PATH": f"{binaries}{os.pathsep}{environment['PATH']}", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+    environment |= {
+        "PATH": f"{binaries}{os.pathsep}{environment['PATH']}",
+        "PYTHONUNBUFFERED": "1",
+        "LC_ALL": "C.UTF-8",
+    }
     folder = tmp_path
     commands = session(document)
     assert commands

@@ -133,11 +133,21 @@ def test_every_decision_is_in_the_index_and_has_a_number_of_its_own() -> None:
     for name in decisions:
         text = (folder / name).read_text(encoding="utf-8")
         assert text.startswith(f"# {int(name[:4])}. "), name
-        assert [head for head in ("Context", "Decision", "Alternatives", "Cost") if f"\n## {head}\n" not in text] == [], name
+        assert [
+            head for head in ("Context", "Decision", "Alternatives", "Cost") if f"\n## {head}\n" not in text
+        ] == [], name
 
 
 def test_files_a_reader_looks_for_are_there() -> None:
-    names = ("README.md", "README.pt-BR.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs/GLOSSARY.md", ".ci/run")
+    names = (
+        "README.md",
+        "README.pt-BR.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "docs/GLOSSARY.md",
+        ".ci/run",
+    )
     assert [name for name in names if not (ROOT / name).is_file()] == []
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
 
