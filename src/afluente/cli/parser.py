@@ -37,6 +37,7 @@ def build_parser() -> Parser:
     """The whole grammar. The chosen command stands in `command`, and is the name of its module."""
     parser = Parser(
         prog="afluente",
+        allow_abbrev=False,
         description="Collect, refine, deliver and watch data: from dirty files to trustworthy gold.",
         epilog="Exit status: 0 done; 1 a run failed; 2 the command or the project is wrong; 3 the data was refused.",
     )
@@ -51,8 +52,8 @@ def build_parser() -> Parser:
     return parser
 
 
-def _add(commands: Commands, name: str, summary: str, *, epilog: str = "") -> Parser:
-    parser = commands.add_parser(name, help=summary, description=summary, epilog=epilog or None)
+def _add(commands: Commands, name: str, summary: str) -> Parser:
+    parser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="write JSON to standard output")
     parser.add_argument("-C", dest="folder", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
