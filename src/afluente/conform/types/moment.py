@@ -25,7 +25,10 @@ _TIMESTAMPS = (
     "yyyy-MM-dd'T'HH:mm:ssXXX",
     "yyyy-MM-dd'T'HH:mm:ss'Z'",
 )
-_TOKEN = re.compile(r"'[TZ]'|yyyy|MM|M|dd|d|HH|mm|ss|S{3}(?:S{3})?|XXX|[-/. :]")
+_FORMS = {"d": ("dd", "d"), "M": ("MM", "M"), "XXX": ("XXX", "'Z'"), "X": ("'Z'", "XXX")}
+"""What a variable token may stand for: JDK's offsets take `Z` for UTC."""
+
+_TOKEN = re.compile(r"'[TZ]'|yyyy|MM|M|dd|d|HH|mm|ss|S{3}(?:S{3})?|XXX|X|[-/. :]")
 
 
 def fixed_patterns(pattern: str) -> list[str]:
@@ -36,7 +39,7 @@ def fixed_patterns(pattern: str) -> list[str]:
         token = _TOKEN.match(pattern, at)
         if token is None:
             raise ValueError(f"'{pattern[at:]}' of the format '{pattern}' is not understood")
-        choices.append((token[0] * 2, token[0]) if token[0] in ("d", "M") else (token[0],))
+        choices.append(_FORMS.get(token[0], (token[0],)))
         at = token.end()
     return ["".join(parts) for parts in product(*choices)]
 
@@ -54,7 +57,7 @@ def _patterns(cell: Cell, default: tuple[str, ...]) -> list[str]:
         raise ProjectError(
             "contract.format_unknown",
             f"column '{cell.column.name}': {error}",
-            hint="use yyyy, MM, M, dd, d, HH, mm, ss, SSS, SSSSSS, XXX, 'T', 'Z' and the separators - / . : and space",
+            hint="use yyyy, MM, M, dd, d, HH, mm, ss, SSS, SSSSSS, X, XXX, 'T', 'Z' and the separators - / . : and space",
             place=cell.column.place,
         ) from None
 
