@@ -191,6 +191,14 @@ VALUE_CASES: list[tuple[Column, dict[str, object]]] = [
         },
     ),
     (
+        column("v", None, "timestamp", formats=("yyyy-MM-dd'T'HH:mm:ssX",)),
+        {
+            "2024-01-05T10:11:12Z": at(2024, 1, 5, 10, 11, 12),
+            "2024-01-05T10:11:12-03:00": at(2024, 1, 5, 13, 11, 12),
+            "2024-01-05T10:11:12": INVALID,
+        },
+    ),
+    (
         column(
             "v", None, "timestamp", formats=("dd/MM/yyyy HH:mm", "yyyy-MM-dd HH:mm:ss.SSS"), timezone="Europe/Lisbon"
         ),
