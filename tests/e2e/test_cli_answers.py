@@ -113,6 +113,9 @@ def test_quarantine_tells_both_languages_and_masks_what_is_restricted(project: P
     assert CPF not in shown.stdout
     assert "***" in shown.stdout
     assert CPF in afluente(project, "quarantine", "show", "silver.pedidos", "--reveal").stdout
+    assert "devolvido" in afluente(project, "quarantine", "show", "pedidos", "--rule", row["rule"]).stdout
+    odd = afluente(project, "quarantine", "show", "pedidos", "--rule", "o'x")
+    assert (odd.returncode, odd.stdout) == (0, "")
     masked = json.loads(afluente(project, "quarantine", "show", "pedidos", "--json").stdout)
     assert {one["cpf"] for one in masked} == {"***"}
 

@@ -1,18 +1,18 @@
 """The process boundary: parses the words, calls the command, and turns every error into lines and a status.
 
-Invariant: standard output holds data only; a user's mistake never shows a traceback.
+Invariant: standard output holds data only; a user's mistake never shows a traceback. What `--help` does not need is
+imported after the words were parsed.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-from afluente.cli.console import Console
 from afluente.cli.parser import build_parser
-from afluente.core.errors import AfluenteError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 INTERRUPTED = 130
 
@@ -20,6 +20,11 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
     arguments = build_parser().parse_args(argv)
+    from importlib import import_module
+
+    from afluente.cli.console import Console
+    from afluente.core.errors import AfluenteError
+
     console = Console(is_json=arguments.json)
     try:
         command = import_module(f"afluente.cli.commands.{arguments.command}")
@@ -42,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _discard_output() -> None:
     """Whoever read the output has gone: what is still buffered for it goes nowhere, without a complaint at exit."""
+    import os
+
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -70,12 +70,10 @@ def _summary(workspace: Workspace, console: Console) -> None:
 def _exploded(workspace: Workspace) -> str:
     """One row for each failure of each row."""
     if workspace.engine.describe().dialect == "duckdb":
-        fields = 'x.f.rule AS rule, x.f."column" AS column_, x.f.reason AS reason, x.f.reason_en AS reason_en'
-        return f"SELECT {fields}, back FROM (SELECT unnest(failures) AS f, replayed_at IS NOT NULL AS back FROM {_VIEW}) AS x"
-    fields = "x.f.rule AS rule, x.f.`column` AS column_, x.f.reason AS reason, x.f.reason_en AS reason_en"
-    return (
-        f"SELECT {fields}, back FROM (SELECT explode(failures) AS f, replayed_at IS NOT NULL AS back FROM {_VIEW}) AS x"
-    )
+        fields = 'x.f.rule AS rule, x.f."column" AS column_, x.f.reason AS reason, x.f.reason_en AS reason_en, id'
+        return f"SELECT {fields}, back FROM (SELECT unnest(failures) AS f, _quarantine_id AS id, replayed_at IS NOT NULL AS back FROM {_VIEW}) AS x"
+    fields = "x.f.rule AS rule, x.f.`column` AS column_, x.f.reason AS reason, x.f.reason_en AS reason_en, id"
+    return f"SELECT {fields}, back FROM (SELECT explode(failures) AS f, _quarantine_id AS id, replayed_at IS NOT NULL AS back FROM {_VIEW}) AS x"
 
 
 def _register(workspace: Workspace, snapshot: Snapshot) -> None:
@@ -117,10 +115,11 @@ def _show(workspace: Workspace, arguments: Namespace, console: Console) -> None:
 
 
 def _has_rule(workspace: Workspace, rule: str) -> str:
-    text = rule.replace("'", "''")
-    if workspace.engine.describe().dialect == "duckdb":
-        return f"len(list_filter(failures, lambda f: f.rule = '{text}')) > 0"
-    return f"exists(failures, f -> f.rule = '{text}')"
+    from afluente.conform.duckdb_dialect import DuckDbDialect
+    from afluente.conform.spark_dialect import SparkDialect
+
+    dialect = DuckDbDialect() if workspace.engine.describe().dialect == "duckdb" else SparkDialect()
+    return f"_quarantine_id IN (SELECT e.id FROM ({_exploded(workspace)}) AS e WHERE e.rule = {dialect.literal(rule)})"
 
 
 def _quarantine_of(workspace: Workspace, text: str) -> Snapshot:
