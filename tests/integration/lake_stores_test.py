@@ -148,10 +148,11 @@ def test_a_transaction_is_committed_once_and_a_stale_plan_refused(lake: Lake) ->
     assert read(lake) == [(1, "São Paulo"), (2, None)]
 
 
-def test_landing_keeps_files_whole(lake: Lake) -> None:
+@pytest.mark.parametrize("name", ["vendas de março.csv", "vendas.csv.gz"])
+def test_landing_keeps_files_whole(lake: Lake, name: str) -> None:
     content = os.urandom(2 << 20)
-    landed = lake.landing.put("pedidos", "vendas de março.csv", io.BytesIO(content))
-    assert lake.landing.put("pedidos", "vendas de março.csv", [content]) == landed
+    landed = lake.landing.put("pedidos", name, io.BytesIO(content))
+    assert lake.landing.put("pedidos", name, [content]) == landed
     with lake.landing.open(landed) as file:
         assert file.read() == content
     assert lake.landing.files("pedidos") == [landed]

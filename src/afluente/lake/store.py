@@ -48,11 +48,14 @@ class Store:
         return pafs.PyFileSystem(pafs.FSSpecHandler(self.fsspec))
 
     def open_write(self, address: str) -> Any:
-        """A pyarrow output stream; on a local folder its parents are made."""
+        """A pyarrow output stream of the bytes as they are (pyarrow alone would pack what is named `.gz`).
+
+        On a local folder its parents are made.
+        """
         key = self.location.key(address)
         if self.location.is_local:
             os.makedirs(os.path.dirname(key), exist_ok=True)
-        return self.arrow.open_output_stream(key)
+        return self.arrow.open_output_stream(key, compression=None)
 
     def open_read(self, address: str) -> Any:
         """A pyarrow file that can be read at random."""
