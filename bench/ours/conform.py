@@ -54,7 +54,7 @@ def conform(bronze: Path, out: Path, *, engine: str = "duckdb") -> None:
     (root / "afluente.yaml").write_text(SETTINGS.format(engine=engine))
     shutil.copy(CONTRACT, root / "contracts")
     (root / "models" / "gold.sql").write_text(MODEL)
-    (root / "lake" / "bronze" / "vendas").symlink_to(bronze.absolute())
+    shutil.copytree(bronze, root / "lake" / "bronze" / "vendas", copy_function=os.link)
     project = load_project(root, environment=os.environ, typed_in=root)
     with Workspace(project) as workspace:
         silver = ConformStep(workspace, Step("silver.vendas", "conform"), run_id="bench")

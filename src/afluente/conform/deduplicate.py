@@ -11,8 +11,8 @@ from afluente.conform.reading import internal
 from afluente.project.contract import Deduplicate
 
 REPEATED = "conform_repeated"
-REPEATED_ROWS = "conform_repeated_rows"
 LOSERS = "conform_losers"
+ROW = "afluente_row"
 
 
 def repeated_keys(compiled: Compiled, view: str) -> str:
@@ -41,10 +41,37 @@ def losers(compiled: Compiled, rows: str) -> str:
     return _ranked(compiled, f"{rows} AS conformed", keys, deduplicate)
 
 
-def exact_losers(compiled: Compiled, rows: str) -> str:
-    """The same for rows equal in every column, over conformed rows that keep their origin."""
-    columns = ", ".join(compiled.dialect.identifier(name) for name, _ in compiled.columns)
-    return _ranked(compiled, rows, columns, Deduplicate(keep="first"))
+def repeated_among(compiled: Compiled, rows: str) -> str:
+    """The keys that more than one accepted row of the materialised rows has."""
+    keys = ", ".join(_columns(compiled))
+    present = " AND ".join(f"{name} IS NOT NULL" for name in _columns(compiled))
+    bad = compiled.any_of("quarantine", "drop")
+    return f"SELECT {keys} FROM {rows} WHERE NOT {bad} AND {present} GROUP BY {keys} HAVING count(*) > 1"
+
+
+def losers_among(compiled: Compiled, rows: str) -> str:
+    """The same as `losers`, over materialised rows that keep their origin; without keys, of rows equal in every column."""
+    deduplicate = _keys(compiled)
+    if not deduplicate.keys:
+        columns = ", ".join(compiled.dialect.identifier(name) for name, _ in compiled.columns)
+        return _ranked(compiled, f"{rows} AS r", columns, Deduplicate(keep="first"), row_id=compiled.dialect.row_id)
+    names = _columns(compiled)
+    same = " AND ".join(f"r.{name} = {REPEATED}.{name}" for name in names)
+    row_id = compiled.dialect.row_id
+    shown = f"r.*, r.{row_id} AS {ROW}" if row_id else "r.*"
+    repeated = f"(SELECT {shown} FROM {rows} AS r JOIN {REPEATED} ON {same}) AS repeated"
+    return _ranked(compiled, repeated, ", ".join(names), deduplicate, row_id=ROW if row_id else None)
+
+
+def is_not_loser(compiled: Compiled) -> tuple[str, str]:
+    """A join of LOSERS (as `l`) to materialised rows (as `r`), and the condition that leaves the losers out."""
+    row_id = compiled.dialect.row_id
+    on = f"r.{row_id} = l.{ROW}" if row_id else "r._source_row = l._source_row AND r._source = l._source"
+    return f"LEFT JOIN {LOSERS} AS l ON {on}", "l._source_row IS NULL"
+
+
+def _columns(compiled: Compiled) -> list[str]:
+    return [compiled.dialect.identifier(key) for key in _keys(compiled).keys]
 
 
 _ORIGIN = ("_source", "_source_row", "_ingested_at", "_run_id")
@@ -61,7 +88,9 @@ def _key_names(compiled: Compiled) -> list[str]:
     return [compiled.dialect.identifier(internal("key", str(i))) for i in range(len(_keys(compiled).keys))]
 
 
-def _ranked(compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate) -> str:
+def _ranked(
+    compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate, *, row_id: str | None = None
+) -> str:
     d = compiled.dialect
     names = [d.identifier(name) for name, _ in compiled.columns]
     by = d.identifier(deduplicate.by) if deduplicate.by else None
@@ -77,13 +106,15 @@ def _ranked(compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate) 
             order = [f"({filled}) DESC", *recent]
     window = f"(PARTITION BY {keys} ORDER BY {', '.join(order)})"
     bad = compiled.any_of("quarantine", "drop")
+    own = f"{row_id} AS {ROW}, " if row_id else ""
+    kept = f"{ROW}, " if row_id else ""
     inner = (
-        f"SELECT _source, _source_row, row_number() OVER {window} AS place, {d.row_hash(names)} AS content,"
+        f"SELECT {own}_source, _source_row, row_number() OVER {window} AS place, {d.row_hash(names)} AS content,"
         f" first_value({d.row_hash(names)}) OVER {window} AS kept_content,"
         f" first_value(_source) OVER {window} AS kept_source, first_value(_source_row) OVER {window} AS kept_row"
         f" FROM {rows} WHERE NOT {bad}"
     )
     return (
-        "SELECT _source, _source_row, kept_source, kept_row,"
+        f"SELECT {kept}_source, _source_row, kept_source, kept_row,"
         f" CASE WHEN content = kept_content THEN 0 ELSE 1 END AS is_conflict FROM ({inner}) AS ranked WHERE place > 1"
     )

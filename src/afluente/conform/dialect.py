@@ -34,6 +34,8 @@ class Dialect(Protocol):
     """Renders operations as SQL text of one engine."""
 
     name: Literal["duckdb", "spark"]
+    row_id: str | None
+    """The pseudo-column that tells a materialised table's rows apart, where the engine has one."""
     local_type: str
     """The engine's type of a date and time without a zone."""
 

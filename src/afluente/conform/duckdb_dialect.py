@@ -47,6 +47,7 @@ class DuckDbDialect:
     """Implements Dialect for DuckDB 2."""
 
     name: Literal["duckdb", "spark"] = "duckdb"
+    row_id: str | None = "rowid"
     local_type = "TIMESTAMP"
 
     def identifier(self, name: str) -> str:

@@ -28,6 +28,8 @@ INPUT = "conform_in"
 CHUNK = "conform_chunk"
 ROWS = "conform_rows"
 CHUNK_ROWS = 2_500_000
+WHOLE_CELLS = 150_000_000
+"""Up to so many cells (rows times columns) a table that is deduplicated is computed in one piece."""
 SAMPLES_A_RULE = 3
 _IN_ORDER = " ORDER BY _source, _source_row"
 _ACCEPTED_ORDER = " ORDER BY r._source, r._source_row"
@@ -91,51 +93,50 @@ def conform_files(
     existing: str | None = None,
     progress: Callable[[int], None] = lambda _rows: None,
     chunk_rows: int = CHUNK_ROWS,
+    whole_cells: int = WHOLE_CELLS,
 ) -> Conformed:
     """Conform bronze files. Tables that references name must be registered already, under their views.
 
     `existing` is the view of the silver table for an upsert that keeps the latest: rows older than what is there
     give way. `moment` is the run's time as ISO text in UTC. `progress` is told the rows of each finished chunk.
+
+    Rows that give way are found among the conformed rows where these go through in one piece, and from the keys
+    beforehand where they do not.
     """
     register_reference_tables(engine, compiled)
     tally = _Tally()
     dialect = compiled.dialect.name
     rows_in = sum(file.rows for file in files)
     duplicates = Duplicates()
+    rule = compiled.contract.deduplicate
+    is_small = rows_in * len(compiled.columns) <= whole_cells
+    is_whole = rule is not None and (dialect == "spark" or not rule.keys or is_small)
     has_losers = False
     try:
-        if compiled.contract.deduplicate and compiled.contract.deduplicate.keys:
+        if rule is not None and not is_whole:
             engine.register(INPUT, [file.path for file in files], bronze_schema)
             duplicates = _find_losers(engine, compiled)
             has_losers = duplicates.rows > 0
-        is_exact = compiled.contract.deduplicate is not None and not compiled.contract.deduplicate.keys
-        limit = rows_in + 1 if dialect == "spark" or is_exact else chunk_rows
+        limit = rows_in + 1 if dialect == "spark" or is_whole else chunk_rows
         stale = 0
         for chunk in _chunks(files, limit):
             engine.register(CHUNK, [file.path for file in chunk], bronze_schema)
             size = sum(file.rows for file in chunk)
-            kept = engine.materialise(ROWS, _rows(compiled, existing, has_losers=has_losers, keep_origin=is_exact))
-            if is_exact:
-                duplicates = _exact_losers(engine, compiled)
+            kept = engine.materialise(ROWS, _rows(compiled, existing, has_losers=has_losers, keep_origin=is_whole))
+            if is_whole:
+                duplicates = _losers_among(engine, compiled)
             stale += size - kept
-            _write(
-                engine,
-                compiled,
-                folders,
-                tally,
-                has_exact=is_exact and duplicates.rows > 0,
-                run_id=run_id,
-                moment=moment,
-            )
+            has_late = is_whole and duplicates.rows > 0
+            _write(engine, compiled, folders, tally, has_late=has_late, run_id=run_id, moment=moment)
             engine.drop(ROWS)
             progress(size)
         if existing is not None:
-            duplicates = replace(duplicates, stale=stale - (0 if is_exact else duplicates.rows))
+            duplicates = replace(duplicates, stale=stale - (0 if is_whole else duplicates.rows))
     finally:
-        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED_ROWS, deduplicate.REPEATED, INPUT):
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
             engine.drop(name)
     return Conformed(
-        report=_report(compiled, tally, rows_in, duplicates, is_exact=is_exact),
+        report=_report(compiled, tally, rows_in, duplicates, is_late=is_whole),
         schema=arrow_schema(compiled),
         silver=tuple(tally.silver),
         quarantine=tuple(tally.quarantine),
@@ -146,32 +147,25 @@ def conform_files(
 def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, moment: str) -> ConformedTable:
     """Conform one bronze table in memory; both answers are in the order the rows came in."""
     register_reference_tables(engine, compiled)
-    rule = compiled.contract.deduplicate
     duplicates = Duplicates()
     try:
         engine.register_arrow(CHUNK, table)
-        if rule and rule.keys:
-            engine.register_arrow(INPUT, table)
-            duplicates = _find_losers(engine, compiled)
-        engine.materialise(ROWS, _rows(compiled, None, has_losers=duplicates.rows > 0, keep_origin=True))
-        if rule and not rule.keys:
-            duplicates = _exact_losers(engine, compiled)
-        is_exact = bool(rule and not rule.keys)
+        engine.materialise(ROWS, _rows(compiled, None, has_losers=False, keep_origin=True))
+        if compiled.contract.deduplicate:
+            duplicates = _losers_among(engine, compiled)
         tally = _Tally()
         new = _count(engine, compiled, tally)
         _take_samples(engine, compiled, tally, new)
         names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
-        accepted = engine.query(
-            _accepted(compiled, names, has_exact=is_exact and duplicates.rows > 0) + _ACCEPTED_ORDER
-        )
+        accepted = engine.query(_accepted(compiled, names, has_late=duplicates.rows > 0) + _ACCEPTED_ORDER)
         quarantine = engine.query(quarantine_select(compiled, ROWS, moment=moment) + _IN_ORDER)
     finally:
-        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED_ROWS, deduplicate.REPEATED, INPUT):
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
             engine.drop(name)
     return ConformedTable(
         accepted.cast(arrow_schema(compiled)),
         quarantine.cast(quarantine_schema(compiled.bronze)),
-        _report(compiled, tally, table.num_rows, duplicates, is_exact=is_exact),
+        _report(compiled, tally, table.num_rows, duplicates, is_late=True),
     )
 
 
@@ -200,23 +194,21 @@ def _chunks(files: Sequence[BronzeFile], limit: int) -> list[list[BronzeFile]]:
 
 
 def _find_losers(engine: Engine, compiled: Compiled) -> Duplicates:
-    """On Spark the rows are computed apart: its optimisers push the filter on findings down through every stage, and
-    the text grows until planning takes minutes.
-    """
+    """From the keys of all rows alone, before any chunk is computed."""
     if not engine.materialise(deduplicate.REPEATED, deduplicate.repeated_keys(compiled, INPUT)):
         return Duplicates()
     rows = deduplicate.repeated_rows(compiled, INPUT)
-    if compiled.dialect.name == "spark":
-        engine.materialise(deduplicate.REPEATED_ROWS, rows)
-        engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, deduplicate.REPEATED_ROWS))
-        engine.drop(deduplicate.REPEATED_ROWS)
-    else:
-        engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, f"({rows})"))
+    engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, f"({rows})"))
     return _duplicates(engine)
 
 
-def _exact_losers(engine: Engine, compiled: Compiled) -> Duplicates:
-    engine.materialise(deduplicate.LOSERS, deduplicate.exact_losers(compiled, ROWS))
+def _losers_among(engine: Engine, compiled: Compiled) -> Duplicates:
+    """From the conformed rows, when all of them are there."""
+    rule = compiled.contract.deduplicate
+    has_keys = rule is not None and bool(rule.keys)
+    if has_keys and not engine.materialise(deduplicate.REPEATED, deduplicate.repeated_among(compiled, ROWS)):
+        return Duplicates()
+    engine.materialise(deduplicate.LOSERS, deduplicate.losers_among(compiled, ROWS))
     return _duplicates(engine)
 
 
@@ -242,7 +234,8 @@ def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_or
         f"CASE WHEN {found} THEN c.{column} END AS {column}"
         for column in (d.identifier(internal("bronze", name)) for name in compiled.bronze)
     ]
-    origin = [name if keep_origin else f"CASE WHEN {found} THEN c.{name} END AS {name}" for name in ORIGIN]
+    always = ("_source", "_source_row") if keep_origin else ()
+    origin = [name if name in always else f"CASE WHEN {found} THEN c.{name} END AS {name}" for name in ORIGIN]
     source = CHUNK
     if has_losers:
         source = (
@@ -265,7 +258,7 @@ def _write(
     folders: Folders,
     tally: _Tally,
     *,
-    has_exact: bool,
+    has_late: bool,
     run_id: str,
     moment: str,
 ) -> None:
@@ -273,7 +266,7 @@ def _write(
     new = _count(engine, compiled, tally)
     names = ", ".join(f"r.{compiled.dialect.identifier(name)}" for name, _ in compiled.columns)
     tally.silver += engine.write_parquet(
-        _accepted(compiled, names, has_exact=has_exact),
+        _accepted(compiled, names, has_late=has_late),
         folders.silver,
         schema=arrow_schema(compiled),
         partition_by=compiled.contract.partition_by,
@@ -304,13 +297,9 @@ def _count(engine: Engine, compiled: Compiled, tally: _Tally) -> dict[tuple[int,
     return new
 
 
-def _accepted(compiled: Compiled, names: str, *, has_exact: bool) -> str:
-    unique = (
-        f" LEFT JOIN {deduplicate.LOSERS} AS l ON r._source_row = l._source_row AND r._source = l._source"
-        " WHERE l._source_row IS NULL AND"
-        if has_exact
-        else " WHERE"
-    )
+def _accepted(compiled: Compiled, names: str, *, has_late: bool) -> str:
+    join, condition = deduplicate.is_not_loser(compiled)
+    unique = f" {join} WHERE {condition} AND" if has_late else " WHERE"
     return f"SELECT {names} FROM {ROWS} AS r{unique} NOT {compiled.any_of('quarantine', 'drop')}"
 
 
@@ -337,7 +326,7 @@ def _take_samples(engine: Engine, compiled: Compiled, tally: _Tally, new: Mappin
         )
 
 
-def _report(compiled: Compiled, tally: _Tally, rows_in: int, duplicates: Duplicates, *, is_exact: bool) -> Report:
+def _report(compiled: Compiled, tally: _Tally, rows_in: int, duplicates: Duplicates, *, is_late: bool) -> Report:
     words = compiled.words
     drop, hold = masks(compiled.findings, "drop"), masks(compiled.findings, "quarantine")
     dropped = quarantined = accepted = 0
@@ -355,7 +344,7 @@ def _report(compiled: Compiled, tally: _Tally, rows_in: int, duplicates: Duplica
     )
     return Report(
         rows_in=rows_in,
-        accepted=accepted - (duplicates.rows if is_exact else 0),
+        accepted=accepted - (duplicates.rows if is_late else 0),
         quarantined=quarantined,
         dropped=dropped,
         duplicates=duplicates,

@@ -36,6 +36,7 @@ class SparkDialect:
     """Implements Dialect for Spark SQL."""
 
     name: Literal["duckdb", "spark"] = "spark"
+    row_id: str | None = None
     local_type = "TIMESTAMP_NTZ"
 
     def identifier(self, name: str) -> str:
