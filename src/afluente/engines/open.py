@@ -26,12 +26,13 @@ def open_engine(
     filesystems: Mapping[str, AbstractFileSystem] | None = None,
     folders: Sequence[str] = (),
     stage: str = "",
+    spark_options: Mapping[str, str] | None = None,
 ) -> Engine:
     """An engine ready to register snapshots; close it when done.
 
     `temp_folder` is where DuckDB spills. `filesystems` are fsspec's, by scheme. `folders`, when given, are the only
     ones DuckDB may read and write, besides `temp_folder`. `stage` is where Spark keeps materialised tables: a folder
-    or URL that the server sees too; without it, `temp_folder`.
+    or URL that the server sees too; without it, `temp_folder`. `spark_options` are the settings' own, secrets resolved.
     """
     match settings.kind:
         case "duckdb":
@@ -57,7 +58,7 @@ def open_engine(
             from afluente.engines.spark.connect import connect as connect_spark
             from afluente.engines.storage import Storage
 
-            session = connect_spark(settings.url, timezone=timezone)
+            session = connect_spark(settings.url, timezone=timezone, options=spark_options)
             from afluente.engines.spark.execute import SparkEngine
 
             return SparkEngine(session, stage=stage or str(temp_folder.absolute()), storage=Storage(filesystems or {}))

@@ -9,6 +9,7 @@ import pytest
 
 from afluente.core.errors import EngineError
 from afluente.engines.open import open_engine
+from afluente.engines.spark.connect import address
 from afluente.project.settings import EngineSettings
 
 
@@ -33,3 +34,20 @@ def test_a_token_in_the_address_is_never_shown(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         open_engine(EngineSettings(kind="spark", url="http://h:1/;token=segredo"), timezone="UTC", temp_folder=tmp_path)
     assert "segredo" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("sc://h:15002", "sc://h:15002/;token=a%3Bb%3Dc"),
+        ("sc://h:15002/", "sc://h:15002/;token=a%3Bb%3Dc"),
+        ("sc://h/;use_ssl=true", "sc://h/;use_ssl=true;token=a%3Bb%3Dc"),
+    ],
+)
+def test_options_of_the_settings_stand_in_the_address_quoted(url: str, whole: str) -> None:
+    pytest.importorskip("pyspark", reason="afluente[spark] is not installed")
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+
+    assert address(url, {}) == url
+    assert address(url, {"token": "a;b=c"}) == whole
+    assert DefaultChannelBuilder(whole).token == "a;b=c"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import socket
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from afluente.core.errors import EngineError
 
@@ -30,8 +30,11 @@ _CALENDAR = (
 )
 
 
-def connect(url: str, *, timezone: str) -> SparkSession:
-    """A new session at `sc://host:port/;options`; EngineError `engine.unreachable` when nobody answers."""
+def connect(url: str, *, timezone: str, options: Mapping[str, str] | None = None) -> SparkSession:
+    """A new session at `sc://host:port/;options`; EngineError `engine.unreachable` when nobody answers.
+
+    `options` are further fields of the address, such as `token`, which the address itself should not hold.
+    """
     _knock(url)
     try:
         with warnings.catch_warnings(), _main_module_with_a_file():
@@ -47,7 +50,7 @@ def connect(url: str, *, timezone: str) -> SparkSession:
     from afluente.engines.spark.errors import translated
 
     with translated("opening a Spark session"):
-        session = SparkSession.builder.remote(url).create()
+        session = SparkSession.builder.remote(address(url, options or {})).create()
         session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
         session.conf.set("spark.sql.ansi.enabled", "true")
         session.conf.set("spark.sql.session.timeZone", timezone)
@@ -55,6 +58,16 @@ def connect(url: str, *, timezone: str) -> SparkSession:
         for name in _CALENDAR:
             session.conf.set(name, "CORRECTED")
     return session
+
+
+def address(url: str, options: Mapping[str, str]) -> str:
+    """The address with these fields after its own: `sc://host:15002/;token=abc`."""
+    if not options:
+        return url
+    before, separator, given = url.partition("/;")
+    fields = [given] if separator and given else []
+    fields += [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in options.items()]
+    return f"{before.rstrip('/')}/;{';'.join(fields)}"
 
 
 @contextmanager

@@ -51,15 +51,17 @@ class Workspace:
         """The secret's text, for the one call that needs it."""
         return resolve(reference, self.environment, self.project.root).reveal()
 
+    def _resolved(self, options: Mapping[str, str | SecretReference]) -> dict[str, str]:
+        return {
+            name: self.secret(value) if isinstance(value, SecretReference) else value for name, value in options.items()
+        }
+
     @cached_property
     def lake(self) -> Lake:
         from afluente.lake.lake import Lake
 
         settings = self.project.lake
-        options = {
-            name: self.secret(value) if isinstance(value, SecretReference) else value
-            for name, value in settings.options.items()
-        }
+        options = self._resolved(settings.options)
         url = settings.url if "://" in settings.url else str((self.project.root / settings.url).absolute())
         return Lake(url, options, self.project.name, clock=self.clock)
 
@@ -83,6 +85,7 @@ class Workspace:
             filesystems={} if filesystem is None else {self.lake.location.scheme: filesystem},
             folders=[self.lake.location.root] if local else (),
             stage=f"{self.lake.location.root}/.stage",
+            spark_options=self._resolved(self.project.engine.options),
         )
 
     def source(self, name: str) -> Source:

@@ -1,0 +1,60 @@
+"""A run with a memory limit far below what its rows need spills to the project's folder and gives equal tables."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.grown import COMMAND, IS_FULL, assert_equal_lakes, make_project, run, tables
+
+
+def spilled_bytes(folder: Path) -> int:
+    """What lies in the spill folder at this moment; DuckDB clears it as it goes."""
+    total = 0
+    for file in folder.glob("**/*"):
+        try:
+            total += file.stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def run_watched(project: Path) -> tuple[int, str]:
+    """Runs the project; the most bytes seen in its spill folder, and what the command said."""
+    most = 0
+    said = project / "said.txt"
+    with said.open("wb") as stream:
+        process = subprocess.Popen([COMMAND, "-C", str(project), "run"], stdout=stream, stderr=stream)
+        while process.poll() is None:
+            most = max(most, spilled_bytes(project / ".afluente" / "spill"))
+            time.sleep(0.02)
+    text = said.read_text(encoding="utf-8")
+    assert process.returncode == 0, text
+    return most, text
+
+
+def check_limit(folder: Path, *, rows: int, limit: str) -> None:
+    free = make_project("ouchhungry", folder / "free", rows=rows)
+    bound = make_project(
+        "ouchhungry", folder / "bound", rows=rows, engine=f"{{duckdb: {{memory_limit: {limit}, threads: 2}}}}"
+    )
+    run(free)
+    most, said = run_watched(bound)
+    assert "engine duckdb" in said
+    assert most > 0, "nothing was spilled"
+    assert not spilled_bytes(bound / ".afluente" / "spill"), "the spill folder is left empty"
+    assert_equal_lakes(tables(str(bound / "lake")), tables(str(free / "lake")))
+
+
+def test_a_small_limit_spills_and_gives_equal_tables(tmp_path: Path) -> None:
+    check_limit(tmp_path, rows=120_000, limit="128MB")
+
+
+@pytest.mark.proof
+def test_a_million_rows_finish_under_400_megabytes(tmp_path: Path) -> None:
+    if not IS_FULL:
+        pytest.skip("a million rows are a slow proof: AFLUENTE_PROOF=full")
+    check_limit(tmp_path, rows=1_000_000, limit="400MB")
