@@ -17,7 +17,7 @@ from afluente.core.tables import TableName
 from afluente.lake import Lake
 from tests.e2e.grown import LAYERS, afluente, assert_equal_lakes, content, make_project, run, tables
 
-ROWS = 3_000
+ROWS = 1_000
 CITIES = "dados/pracas.csv"
 
 

@@ -154,17 +154,12 @@ def test_ouchhungry_gives_equal_tables_on_apache_spark(apache_spark: str, tmp_pa
 
 
 def test_a_run_says_which_engine_and_version_does_it(sail: str, tmp_path: Path) -> None:
-    import duckdb
     import pysail
 
-    for engine, said in (
-        ("duckdb", f"engine duckdb {duckdb.__version__}"),
-        (f'{{spark: "{sail}"}}', f"engine sail {pysail.__version__}"),
-    ):
-        project = make_project("ouchhungry", tmp_path / said.split()[1], rows=ROWS, engine=engine)
-        done = afluente(project, "run", "silver.pracas")
-        assert done.returncode == 0, done.stderr
-        assert said in done.stderr
+    project = make_project("ouchhungry", tmp_path / "spark", rows=100, engine=f'{{spark: "{sail}"}}')
+    done = afluente(project, "run", "silver.pracas")
+    assert done.returncode == 0, done.stderr
+    assert f"engine sail {pysail.__version__}" in done.stderr
 
 
 def test_a_server_that_is_not_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
