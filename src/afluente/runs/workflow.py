@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, StepReservation
@@ -27,6 +27,7 @@ from afluente.state.runs_table import RunStatus
 
 APPLICATION_VERSION = "1"
 POLL_SECONDS = 0.05
+NAP_SECONDS = 0.2
 
 _executions: dict[str, tuple[Execution, Future[RunStatus]]] = {}
 _launched: tuple[str, str] | None = None
@@ -106,12 +107,19 @@ def _carry_out(execution: Execution, *, takeovers: int) -> RunStatus:
             queue = _queue(execution.executor_id)
             DBOS.register_queue(queue, polling_interval_sec=POLL_SECONDS, on_conflict="always_update")
             handle = DBOS.resume_workflow(workflow_id, queue_name=queue)
-        status = ended.result()
+        status = _wait_for(ended)
         handle.get_result(polling_interval_sec=POLL_SECONDS)
         DBOS.delete_workflow(workflow_id)
     finally:
         del _executions[workflow_id]
     return status
+
+
+def _wait_for(ended: Future[RunStatus]) -> RunStatus:
+    """The status, waited for in short naps: a signal that another thread received wakes no sleeping main thread."""
+    while not ended.done():
+        wait([ended], timeout=NAP_SECONDS)
+    return ended.result()
 
 
 @DBOS.workflow(name="afluente.run")
