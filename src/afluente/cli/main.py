@@ -32,17 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except AfluenteError as error:
         console.error(error)
-        return error.exit_status
+        return _leave(error.exit_status)
     except KeyboardInterrupt:
         console.note("interrupted; `afluente run` goes on with a run that was begun")
-        return INTERRUPTED
+        return _leave(INTERRUPTED)
     except BrokenPipeError:
         _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the process boundary reports whatever is left
         console.defect(error, folder=arguments.folder)
         return 1
-    return status
+    return _leave(status)
 
 
 def _discard_output() -> None:
@@ -52,6 +52,18 @@ def _discard_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def _leave(status: int) -> int:
+    """The status; where steps of an interrupted run still work, the process ends here, before what they use is gone."""
+    drive = sys.modules.get("afluente.runs.drive")
+    if drive is not None and drive.are_steps_running():
+        import os
+
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Plan, Step
 
 LOOK_SECONDS = 0.1
+STEP_THREAD = "step "
+"""How the names of the threads begin in which steps run."""
 
 
 class Interrupted(BaseException):
@@ -40,6 +42,11 @@ class Stop:
         is_again = self.asked.is_set()
         self.grace_seconds = min(self.grace_seconds, grace_seconds) if is_again else grace_seconds
         self.asked.set()
+
+
+def are_steps_running() -> bool:
+    """Whether steps of an interrupted run still work in this process: what they use must not be closed."""
+    return any(thread.name.startswith(STEP_THREAD) for thread in threading.enumerate())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,9 @@ class _Walk:
     def _start(self, step: Step) -> None:
         self.running[step.name] = step
         context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(self._work, step), name=f"step {step.name}", daemon=True)
+        thread = threading.Thread(
+            target=context.run, args=(self._work, step), name=f"{STEP_THREAD}{step.name}", daemon=True
+        )
         thread.start()
 
     def _work(self, step: Step) -> None:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from afluente.core.clock import Clock, SystemClock
 from afluente.project.settings import Project, SecretReference
+from afluente.runs.drive import are_steps_running
 from afluente.runs.limits import Limits
 from afluente.state.secret import resolve
 
@@ -34,7 +35,7 @@ class Workspace:
         self.environment = os.environ if environment is None else environment
         self.clock = clock or SystemClock()
 
-    def __enter__(self) -> Workspace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -103,6 +104,9 @@ class Workspace:
         return Limits(sources={source.name: source.concurrency for source in self.project.sources})
 
     def close(self) -> None:
+        """Close what was opened, unless steps of an interrupted run still use it: the process is about to end."""
+        if are_steps_running():
+            return
         for name in ("engine", "state"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:
