@@ -64,10 +64,12 @@ def losers_among(compiled: Compiled, rows: str) -> str:
 
 
 def is_not_loser(compiled: Compiled) -> tuple[str, str]:
-    """A join of LOSERS (as `l`) to materialised rows (as `r`), and the condition that leaves the losers out."""
+    """A join of materialised rows (as `r`) to LOSERS, where one is needed, and the condition that leaves these out."""
     row_id = compiled.dialect.row_id
-    on = f"r.{row_id} = l.{ROW}" if row_id else "r._source_row = l._source_row AND r._source = l._source"
-    return f"LEFT JOIN {LOSERS} AS l ON {on}", "l._source_row IS NULL"
+    if row_id:
+        return "", f"r.{row_id} NOT IN (SELECT {ROW} FROM {LOSERS})"
+    same = "r._source_row = l._source_row AND r._source = l._source"
+    return f"LEFT JOIN {LOSERS} AS l ON {same}", "l._source_row IS NULL"
 
 
 def _columns(compiled: Compiled) -> list[str]:

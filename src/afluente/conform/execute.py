@@ -344,7 +344,7 @@ def _report(compiled: Compiled, tally: _Tally, rows_in: int, duplicates: Duplica
     )
     return Report(
         rows_in=rows_in,
-        accepted=accepted - (duplicates.rows if is_late else 0),
+        accepted=accepted - (duplicates.exact + duplicates.conflicting if is_late else 0),
         quarantined=quarantined,
         dropped=dropped,
         duplicates=duplicates,

@@ -28,6 +28,7 @@ SHAPES = (
 _PUNCTUATION = f"[{SPACES}()./-]"
 _PREFIX = "^([+]55|0055)?0?"
 EMAIL = f"[^@{SPACES}]+@[^@{SPACES}]+\\.[A-Za-z]{{2,}}"
+_LOWER_EMAIL = f"[^@{SPACES}]+@[a-z0-9.-]+\\.[a-z]{{2,}}"
 TYPO_DOMAINS = (
     "[a-z]+[.]con",
     "gmail[.]co(m[.]br)?",
@@ -130,7 +131,7 @@ def email(cell: Cell) -> Reading:
         kind="text",
         message=Message("e-mail inválido", "invalid e-mail address"),
         stages=(
-            {fast: _address(d, raw)},
+            {fast: f"CASE WHEN {d.matches(raw, _LOWER_EMAIL)} AND NOT {d.contains(raw, '..')} THEN {raw} END"},
             {trimmed: where_unread(raw, fast, d.remove(raw, f"^[{SPACES}<]+|[{SPACES}>]+$"))},
             {value: first_readable(trimmed, fast, _address(d, trimmed))},
         ),

@@ -61,6 +61,7 @@ def _copy(sql: str, root: str, schema: pa.Schema, partition_by: Sequence[str], a
         "FORMAT parquet",
         "COMPRESSION zstd",
         "COMPRESSION_LEVEL 1",
+        "PARQUET_VERSION v2",
         "RETURN_STATS",
         "OVERWRITE_OR_IGNORE true",
         f"FILENAME_PATTERN 'part-{attempt}-{{uuid}}'",
