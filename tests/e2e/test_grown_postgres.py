@@ -54,8 +54,10 @@ def test_state_on_postgres_runs_resumes_and_remembers(postgres: str, tmp_path: P
     assert [status for _, status in history(there, env)].count("done") == 2
     assert_equal_lakes(tables(str(there / "lake")), tables(str(here / "lake")))
 
-    with sa.create_engine(sa.make_url(postgres).set(drivername="postgresql+psycopg")).connect() as connection:
+    database = sa.create_engine(sa.make_url(postgres).set(drivername="postgresql+psycopg"))
+    with database.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar_one() == 3
+    database.dispose()
 
 
 def test_the_address_of_the_state_is_never_said(postgres: str, tmp_path: Path) -> None:
