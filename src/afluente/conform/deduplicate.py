@@ -90,19 +90,17 @@ def _key_names(compiled: Compiled) -> list[str]:
     return [compiled.dialect.identifier(internal("key", str(i))) for i in range(len(_keys(compiled).keys))]
 
 
-def _ranked(
-    compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate, *, row_id: str | None = None
-) -> str:
+def _ranked(compiled: Compiled, rows: str, keys: str, deduplicate: Deduplicate, *, row_id: str | None = None) -> str:
     d = compiled.dialect
     names = [d.identifier(name) for name, _ in compiled.columns]
     by = d.identifier(deduplicate.by) if deduplicate.by else None
     latest = [f"{by} DESC NULLS LAST"] if by else []
-    recent = [*latest, "_source DESC", "_source_row DESC"]
+    recent = [*latest, "_ingested_at DESC", "_source DESC", "_source_row DESC"]
     match deduplicate.keep:
         case "latest":
             order = recent
         case "first":
-            order = [*([f"{by} ASC NULLS LAST"] if by else []), "_source ASC", "_source_row ASC"]
+            order = [*([f"{by} ASC NULLS LAST"] if by else []), "_ingested_at ASC", "_source ASC", "_source_row ASC"]
         case "most_complete":
             filled = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE 1 END" for name in names)
             order = [f"({filled}) DESC", *recent]

@@ -234,7 +234,7 @@ def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_or
         f"CASE WHEN {found} THEN c.{column} END AS {column}"
         for column in (d.identifier(internal("bronze", name)) for name in compiled.bronze)
     ]
-    always = ("_source", "_source_row") if keep_origin else ()
+    always = ("_source", "_source_row", "_ingested_at") if keep_origin else ()
     origin = [name if name in always else f"CASE WHEN {found} THEN c.{name} END AS {name}" for name in ORIGIN]
     source = CHUNK
     if has_losers:
@@ -247,7 +247,7 @@ def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_or
     if existing is not None and rule is not None and rule.by is not None and rule.keep == "latest":
         by = d.identifier(rule.by)
         same = " AND ".join(f"c.{d.identifier(key)} = e.{d.identifier(key)}" for key in rule.keys)
-        sql += f" LEFT JOIN {existing} AS e ON {same} WHERE e.{by} IS NULL OR c.{by} IS NULL OR e.{by} <= c.{by}"
+        sql += f" LEFT JOIN {existing} AS e ON {same} WHERE e.{by} IS NULL OR e.{by} <= c.{by}"
         sql += f" OR {compiled.any_of('quarantine', 'drop')}"
     return sql
 

@@ -45,7 +45,7 @@ def commit(store: Store, plan: Commit) -> Committed:
         _write_log(store, plan, base)
     except AfluenteError:
         raise
-    except Exception as error:  # every library below has its own root; what happened is read from the log
+    except Exception as error:  # noqa: BLE001 - every library below has its own root; what happened is read from the log
         return _settle(store, plan, error)
     version = 0 if base is None else base.version + 1
     if plan.is_blind_append:

@@ -169,11 +169,7 @@ def _candidates(snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, keys:
         bounds[key] = (row[0], row[1])
         if row[3] <= _MANY_VALUES:
             listed[key] = [value for (value,) in connection.execute(f"SELECT DISTINCT {name} FROM wanted").fetchall()]
-    found = []
-    for file in snapshot.live:
-        if all(_may_hold(file, key, bounds[key], listed.get(key)) for key in bounds):
-            found.append(file)
-    return found
+    return [file for file in snapshot.live if all(_may_hold(file, key, bounds[key], listed.get(key)) for key in bounds)]
 
 
 def _may_hold(file: LiveFile, key: str, bounds: tuple[Any, Any], listed: Sequence[Any] | None) -> bool:

@@ -72,7 +72,7 @@ class Fields:
         self.wrong(key, node, "a text")
         return default
 
-    def boolean(self, key: str, default: bool = False) -> bool:
+    def boolean(self, key: str, *, default: bool = False) -> bool:
         node = self.get(key)
         if node is None:
             return default

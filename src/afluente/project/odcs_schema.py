@@ -85,7 +85,7 @@ def _validator() -> Any:
 
     names_of: dict[int, tuple[object, set[str]]] = {}
 
-    def unevaluated(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    def unevaluated(_validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         """Keys no branch of the schema knows. jsonschema's own goes through every branch again for each object."""
         if wanted is False and isinstance(instance, dict):
             if id(schema) not in names_of:

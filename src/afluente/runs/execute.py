@@ -261,7 +261,7 @@ class Runs:
                 on_begin(connection, run)
 
     def _carry_out(self, lock: PipelineLock, run: Run, plan: Plan) -> RunReport:
-        from afluente.runs import workflow  # noqa: PLC0415 - imports DBOS
+        from afluente.runs import workflow
 
         lock.hold_for(run.id)
         with self._database.write() as connection:

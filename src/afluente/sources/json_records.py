@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ class Number(str):
     __slots__ = ()
 
 
-JsonValue: TypeAlias = Union[None, bool, str, list["JsonValue"], dict[str, "JsonValue"]]
+JsonValue: TypeAlias = None | bool | str | list["JsonValue"] | dict[str, "JsonValue"]
 JsonObject: TypeAlias = dict[str, JsonValue]
 _decoder = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from afluente.core.clock import Clock
 from afluente.core.errors import Problem
@@ -25,7 +25,7 @@ from afluente.project.settings import SecretReference, SourceSettings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Position: TypeAlias = Mapping[str, Json]
 
 SOURCE_ROW = "_source_row"

@@ -174,7 +174,7 @@ def _bring_up_to_date(database: Database) -> None:
     """Run the migrations unless the schema is current; Alembic is imported only when there is something to run."""
     if schema_revision(database) == REVISION:
         return
-    from afluente.state.migrate import migrate  # noqa: PLC0415
+    from afluente.state.migrate import migrate
 
     migrate(database)
 

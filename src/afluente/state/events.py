@@ -50,11 +50,11 @@ def append(
         "key": key,
     }
     if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert as insert_sqlite  # noqa: PLC0415
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
         connection.execute(insert_sqlite(EVENTS).values(values).on_conflict_do_nothing(index_elements=["key"]))
         return
-    from sqlalchemy.dialects.postgresql import insert as insert_postgres  # noqa: PLC0415
+    from sqlalchemy.dialects.postgresql import insert as insert_postgres
 
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
     connection.execute(insert_postgres(EVENTS).values(values).on_conflict_do_nothing(index_elements=["key"]))

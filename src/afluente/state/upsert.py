@@ -13,13 +13,13 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
         return
     keys = [column.name for column in table.primary_key.columns]
     if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert as insert_sqlite  # noqa: PLC0415
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
         in_sqlite = insert_sqlite(table)
         others = {name: in_sqlite.excluded[name] for name in rows[0] if name not in keys}
         connection.execute(in_sqlite.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
         return
-    from sqlalchemy.dialects.postgresql import insert as insert_postgres  # noqa: PLC0415
+    from sqlalchemy.dialects.postgresql import insert as insert_postgres
 
     in_postgres = insert_postgres(table)
     values = {name: in_postgres.excluded[name] for name in rows[0] if name not in keys}

@@ -49,7 +49,7 @@ class Measurement:
     checks: tuple[tuple[Operator, Threshold], ...] = ()
 
 
-class CannotExecute(Exception):  # noqa: N818 - a verdict on a rule, caught in this room
+class CannotExecute(Exception):
     """Why a rule cannot be executed here; it becomes the rule's outcome and never leaves this room."""
 
     def __init__(self, pt: str, en: str) -> None:

@@ -140,7 +140,7 @@ class SparkEngine:
             frame = self._session.sql(_checked(sql))
             assert isinstance(frame, ConnectDataFrame)
             client = self._session.client
-            tables = client.to_table_as_iterator(frame._plan.to_proto(client), {})
+            tables = client.to_table_as_iterator(frame._plan.to_proto(client), {})  # noqa: SLF001 - no public way streams
             parts = (part for part in tables if isinstance(part, pa.Table))
             first = next(parts, None)
         if first is None:

@@ -18,7 +18,7 @@ from afluente.engines.engine import Engine
 from afluente.models.parse import parse_query
 from afluente.models.spark_types import parse_type, quote
 from afluente.models.translate import translate
-from afluente.project.contract import Contract, QualityRule
+from afluente.project.contract import Contract, Operator, QualityRule, Threshold
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.quality_outcomes import QualityOutcome
 
@@ -56,7 +56,7 @@ def ask_rules(
 
 def implied_rules(contract: Contract) -> list[QualityRule]:
     """What `unique` and `primaryKey` promise, as rules."""
-    no_duplicates = (("mustBe", 0),)
+    no_duplicates: tuple[tuple[Operator, Threshold], ...] = (("mustBe", 0),)
     rules = [
         QualityRule(
             f"unique {column.name}", "library", column.place, column.name, "duplicateValues", checks=no_duplicates

@@ -33,7 +33,7 @@ def base_query(config: Config) -> str:
     """What is read, as a derived table named q."""
     if config.table:
         name = ".".join(identifier(part) for part in config.table.split("."))
-        return f"(SELECT * FROM {name}) AS q"  # noqa: S608
+        return f"(SELECT * FROM {name}) AS q"
     return f"(\n{config.query}\n) AS q"
 
 
@@ -69,7 +69,7 @@ class Window:
     def high(self, base: str) -> str:
         """The highest value that is not in the future: one row dated 3000 must not end the reading for ever."""
         until = f" WHERE {self._column} <= {_TIME_NOW[self._bare_type]}" if self._kind == "time" else ""
-        return f"SELECT max({self._column})::text FROM {base}{until}"  # noqa: S608
+        return f"SELECT max({self._column})::text FROM {base}{until}"
 
     def since(self, high: str | None) -> str:
         """Whether a row is inside the window below `high`. Rows without a value always are."""
@@ -82,6 +82,6 @@ class Window:
     def rows(self, base: str, *, low: str | None, high: str | None) -> str:
         """The rows inside the window below `low`, each with its hash and whether the window below `high` holds it."""
         return (
-            f"SELECT q.*, left(md5(q::text), 16) AS {HASH_COLUMN}, {self.since(high)} AS {RECENT_COLUMN}"  # noqa: S608
+            f"SELECT q.*, left(md5(q::text), 16) AS {HASH_COLUMN}, {self.since(high)} AS {RECENT_COLUMN}"
             f" FROM {base} WHERE {self.since(low)}"
         )

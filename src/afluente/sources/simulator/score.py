@@ -180,7 +180,7 @@ def _aligned(silver: pa.Table, column: str, place: NDArray[np.int64], count: int
 
 def _equal(got: pa.Array, true_values: pa.Array) -> NDArray[np.bool_]:
     both_null = pc.and_(pc.is_null(got), pc.is_null(true_values))
-    same = pc.or_(pc.fill_null(pc.equal(got, true_values), False), both_null)  # noqa: FBT003
+    same = pc.or_(pc.fill_null(pc.equal(got, true_values), False), both_null)
     return np.asarray(same.to_numpy(zero_copy_only=False))
 
 
