@@ -23,7 +23,8 @@ VECTORS = vectors.load()
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from pysail.spark import SparkConnectServer
-    from pyspark.sql import SparkSession
+
+    from afluente.engines.spark.connect import connect
 
     zone = os.environ.get("TZ")
     os.environ["TZ"] = edge.TIMEZONE
@@ -31,7 +32,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     host, port = server.listening_address
-    opened = SparkSession.builder.remote(f"sc://{host}:{port}").create()
+    opened = connect(f"sc://{host}:{port}", timezone=edge.TIMEZONE)
     try:
         opened.conf.set("spark.sql.ansi.enabled", "true")
         opened.conf.set("spark.sql.session.timeZone", edge.TIMEZONE)

@@ -85,14 +85,15 @@ def test_a_compiled_model_gives_the_same_rows_on_spark_connect(tmp_path: Path) -
     pytest.importorskip("pysail", reason="pysail is a development dependency")
     pytest.importorskip("pyspark", reason="pyspark-client comes with the spark extra")
     from pysail.spark import SparkConnectServer
-    from pyspark.sql import SparkSession
+
+    from afluente.engines.spark.connect import connect
 
     made = model(SALES, COLUMNS)
     connection = database()
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     host, port = server.listening_address
-    session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
+    session = connect(f"sc://{host}:{port}", timezone=TIMEZONE)
     try:
         session.conf.set("spark.sql.session.timeZone", TIMEZONE)
         for table in (PEDIDOS, CLIENTES):
