@@ -15,7 +15,7 @@ from bench.peers.validators_in_a_loop import LIBRARIES
 from bench.registry import Options
 from bench.semantic_values import FORMATS, semantic_values
 
-DEFAULT_ROWS = 200_000
+DEFAULT_ROWS = 2_000_000
 SUMMARY = "rows/s of each semantic type, and of the rule set, over the same lists"
 OURS = "ours"
 RULE_SET = "rule set"

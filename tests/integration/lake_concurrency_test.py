@@ -106,13 +106,16 @@ def s3() -> Iterator[tuple[str, dict[str, str]]]:
         "AWS_REGION": "us-east-1",
         "AWS_ALLOW_HTTP": "true",
     }
-    boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=address,
         aws_access_key_id="chave",
         aws_secret_access_key="segredo",  # noqa: S106
         region_name="us-east-1",
-    ).create_bucket(Bucket="lago")
+    )
+    # The mock keeps one set of buckets a process, whichever of its servers made them.
+    if "lago" not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+        client.create_bucket(Bucket="lago")
     yield f"s3://lago/{uuid.uuid4()}", options
     server.stop()
 

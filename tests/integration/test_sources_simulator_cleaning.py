@@ -95,7 +95,6 @@ def test_every_kind_of_dirt_meets_the_fate_it_should(cleaning: Cleaning) -> None
         assert_perfect(cleaning.clean(table, list(simulate(table, company))))
 
 
-@pytest.mark.xfail(reason="br.municipality does not obey repairEncoding yet", strict=False)
 def test_a_city_encoded_twice_is_found_all_the_same(cleaning: Cleaning) -> None:
     company = Simulation(seed=11, rows=20_000, shares=Shares({DOUBLE_ENCODED_CITIES[0]: 0.5}, scale=0))
     assert_perfect(cleaning.clean("clientes", list(simulate("clientes", company))))

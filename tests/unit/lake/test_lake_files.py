@@ -144,7 +144,7 @@ def test_a_file_whose_rows_all_go_is_not_written_again(lake: Lake, hand: Hand) -
 def test_statistics_of_a_file_of_another_program(lake: Lake, tmp_path: Path) -> None:
     folder = Path(lake.address(TABLE)) / "uf=S%C3%A3o%20Paulo"
     folder.mkdir(parents=True)
-    duckdb.sql(
+    duckdb.connect().sql(
         "SELECT 1.50::DECIMAL(10,2) AS v, true AS b, 'nan'::DOUBLE AS f, DATE '2024-01-01' AS d, "
         "TIMESTAMPTZ '2024-01-01 00:00:00.5+00' AS t, repeat('a', 300) AS s, NULL::BIGINT AS n"
     ).write_parquet(str(folder / "a.parquet"))
@@ -162,7 +162,9 @@ def test_a_physical_folder_that_is_encoded_is_read_and_replaced(lake: Lake) -> N
     folder = Path(lake.address(TABLE)) / "uf=S%C3%A3o%20Paulo"
     folder.mkdir(parents=True)
     hand = Hand(lake, partition_by=("uf",))
-    duckdb.sql("SELECT 1::BIGINT AS id, 1.50::DECIMAL(10,2) AS valor").write_parquet(str(folder / "a.parquet"))
+    duckdb.connect().sql("SELECT 1::BIGINT AS id, 1.50::DECIMAL(10,2) AS valor").write_parquet(
+        str(folder / "a.parquet")
+    )
     files = lake.data_files_from_parquet(TABLE, [str(folder / "a.parquet")])
     plan = lake.plan(
         TABLE, None, "append", files, schema=hand.schema, app_id="spark", app_version=1, partition_by=["uf"]

@@ -60,7 +60,9 @@ def test_an_end_is_only_allowed_in_a_test() -> None:
     assert to_re2("a$", is_test=False) is None
     assert to_re2(r"a\z", is_test=False) == r"a\z"
     found = to_re2("a$", is_test=True)
-    assert duckdb.sql(f"SELECT regexp_matches(E'ba\\n', '{found}')").fetchall() == [(True,)]
+    with duckdb.connect() as connection:
+        answer = connection.execute(f"SELECT regexp_matches(E'ba\\n', '{found}')").fetchall()
+    assert answer == [(True,)]
 
 
 def test_replacements_name_groups_that_exist() -> None:
