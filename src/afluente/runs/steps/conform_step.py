@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ from afluente.runs.plan import Step
 from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.planning import rule_tables
 from afluente.runs.steps.quality import ask_rules, refusal
+from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
 from afluente.state.repairs import Repair
@@ -137,12 +139,12 @@ class ConformStep:
         schemas = {self._table: arrow_schema(compiled)}
         for table in self._input_tables()[1:]:
             snapshot = self._lake.snapshot(table, inputs.tables[str(table)].version)
-            self._register(table.view, snapshot)
+            register_snapshot(self._workspace.engine, table.view, snapshot)
             schemas[table] = snapshot.schema
         silver = None if task.base_version is None else self._lake.snapshot(self._table, task.base_version)
         existing = None
         if task.mode == "upsert" and silver is not None:
-            self._register(EXISTING, silver)
+            register_snapshot(self._workspace.engine, EXISTING, silver)
             existing = EXISTING
         total = sum(file.rows for file in files)
         done = 0
@@ -166,7 +168,12 @@ class ConformStep:
         self._check_references(conformed)
         plan = self._plan(task, silver, conformed)
         outcomes = ask_rules(
-            self._workspace, contract, self._result_view(plan, silver), RESULT, engine=engine, schemas=schemas
+            self._workspace,
+            contract,
+            partial(register_result, engine, RESULT, plan, silver, address=self._lake.address(self._table)),
+            RESULT,
+            engine=engine,
+            schemas=schemas,
         )
         refused = refusal(outcomes)
         report = conformed.report
@@ -271,15 +278,6 @@ class ConformStep:
             raise stale_plan(self._step.name, f"the new rows of {bronze.table} cannot be told any more")
         return [BronzeFile(path, rows.get(path, 0)) for path in changes.files]
 
-    def _register(self, view: str, snapshot: Snapshot) -> None:
-        self._workspace.engine.register(
-            view,
-            snapshot.files,
-            snapshot.schema,
-            partition_by=snapshot.partition_by,
-            partitions=[file.partition_values for file in snapshot.live],
-        )
-
     def _check_references(self, conformed: Conformed) -> None:
         for reference in self._contract.references:
             name = ", ".join(reference.columns)
@@ -310,24 +308,6 @@ class ConformStep:
             input_signature=task.inputs,
             run_id=self._run_id,
         )
-
-    def _result_view(self, plan: Commit, silver: Snapshot | None) -> Callable[[], None]:
-        """Makes the table as it would be after the commit readable as RESULT."""
-
-        def register() -> None:
-            is_whole = silver is None or plan.mode in ("replace", "create")
-            live = () if silver is None or is_whole else silver.live
-            files = [(f.path, f.partition_values) for f in live if f.path not in plan.removed]
-            files += [(f.path, f.partition_values) for f in plan.files]
-            self._workspace.engine.register(
-                RESULT,
-                [f"{self._lake.address(self._table)}/{path}" for path, _ in files],
-                plan.schema,
-                partition_by=plan.partition_by,
-                partitions=[values for _, values in files],
-            )
-
-        return register
 
     def _commit_side(self, task: _Task, table: TableName, files: Sequence[DataFile], schema: pa.Schema) -> None:
         snapshot = self._lake.find(table)

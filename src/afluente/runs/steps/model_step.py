@@ -6,8 +6,9 @@ Invariant: an incremental step writes what a full one would write in those parti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from afluente.conform.spark_types import spark_type_of
 from afluente.core.errors import LakeError, RunError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
-from afluente.lake.plan import Commit, Mode
+from afluente.lake.plan import Mode
 from afluente.lake.snapshot import Snapshot
 from afluente.models.arrow_types import arrow_schema
 from afluente.models.compile import Compiled, compile_model
@@ -26,6 +27,7 @@ from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
 from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.quality import ask_rules, refusal
+from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
 
@@ -82,7 +84,7 @@ class ModelStep:
         gold = None if base_version is None else self._lake.snapshot(self._table, base_version)
         engine = self._workspace.engine
         for table, snapshot in snapshots.items():
-            self._register(table.view, snapshot)
+            register_snapshot(self._workspace.engine, table.view, snapshot)
         compiled, partitions = self._compile(snapshots, gold, from_version)
         schema = arrow_schema(self._model)
         files = engine.write_parquet(
@@ -105,7 +107,12 @@ class ModelStep:
         schemas = {self._table: schema} | {table: snapshot.schema for table, snapshot in snapshots.items()}
         contract = next((c for c in self._workspace.project.contracts if c.table == self._table), None)
         outcomes = ask_rules(
-            self._workspace, contract, self._result_view(plan, gold), RESULT, engine=engine, schemas=schemas
+            self._workspace,
+            contract,
+            partial(register_result, engine, RESULT, plan, gold, address=self._lake.address(self._table)),
+            RESULT,
+            engine=engine,
+            schemas=schemas,
         )
         refused = refusal(outcomes)
         version = self._lake.commit(plan).version if refused is None else None
@@ -174,7 +181,7 @@ class ModelStep:
         touched = _column(engine.query(touched_sql(self._model, schemas, dialect, NEW_ROWS)))
         existing: list[PartitionValue] = []
         if incremental.lookback:
-            self._register(EXISTING, gold)
+            register_snapshot(self._workspace.engine, EXISTING, gold)
             name = f"`{incremental.time_column}`" if dialect == "spark" else f'"{incremental.time_column}"'
             existing = _column(engine.query(f"SELECT DISTINCT {name} FROM {EXISTING}"))
         wanted = with_lookback(touched, existing, incremental.lookback)
@@ -187,30 +194,6 @@ class ModelStep:
             raise RunError("runs.not_incremental", f"model {self._table} is not incremental")
         text = value.isoformat() if isinstance(value, date) else None if value is None else str(value)
         return {incremental.time_column: text}
-
-    def _register(self, view: str, snapshot: Snapshot) -> None:
-        self._workspace.engine.register(
-            view,
-            snapshot.files,
-            snapshot.schema,
-            partition_by=snapshot.partition_by,
-            partitions=[file.partition_values for file in snapshot.live],
-        )
-
-    def _result_view(self, plan: Commit, gold: Snapshot | None) -> Callable[[], None]:
-        def register() -> None:
-            live = () if gold is None or plan.mode in ("replace", "create") else gold.live
-            files = [(f.path, f.partition_values) for f in live if f.path not in plan.removed]
-            files += [(f.path, f.partition_values) for f in plan.files]
-            self._workspace.engine.register(
-                RESULT,
-                [f"{self._lake.address(self._table)}/{path}" for path, _ in files],
-                plan.schema,
-                partition_by=plan.partition_by,
-                partitions=[values for _, values in files],
-            )
-
-        return register
 
 
 def column_types(schema: pa.Schema) -> dict[str, str]:

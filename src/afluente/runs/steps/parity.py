@@ -17,12 +17,13 @@ from afluente.core.errors import AfluenteError
 from afluente.models.compile import compile_model
 from afluente.models.graph import tables_read
 from afluente.runs.steps.model_step import column_types
+from afluente.runs.steps.views import register_snapshot
 
 if TYPE_CHECKING:
     from afluente.core.tables import TableName
     from afluente.engines.engine import Engine
     from afluente.project.model import Model
-    from afluente.runs.steps.workspace import Workspace
+from afluente.runs.steps.workspace import Workspace
 
 RESTRICTED = ("direct_identifier", "quasi_identifier", "sensitive")
 SHOWN = 3
@@ -53,13 +54,7 @@ class Difference:
 def sample(workspace: Workspace, engine: Engine, table: TableName, *, most_rows: int) -> pa.Table:
     """Rows of a table, the same ones at each call while its version stands."""
     snapshot = workspace.lake.snapshot(table)
-    engine.register(
-        table.view,
-        snapshot.files,
-        snapshot.schema,
-        partition_by=snapshot.partition_by,
-        partitions=[file.partition_values for file in snapshot.live],
-    )
+    register_snapshot(engine, table.view, snapshot)
     rows = engine.query(f"SELECT * FROM {table.view} LIMIT {most_rows}")
     engine.drop(table.view)
     return rows.cast(snapshot.schema)

@@ -21,10 +21,11 @@ from afluente.models.parse import parse_query
 from afluente.models.spark_types import parse_type
 from afluente.models.translate import translate
 from afluente.runs.steps.model_step import column_types
+from afluente.runs.steps.views import register_snapshot
 
 if TYPE_CHECKING:
     from afluente.lake.snapshot import Snapshot
-    from afluente.runs.steps.workspace import Workspace
+from afluente.runs.steps.workspace import Workspace
 
 PLACE = "query"
 Version = int | datetime
@@ -50,13 +51,7 @@ def ask(
     translation = translate(tree, schemas, file=PLACE)
     engine = workspace.engine
     for table, snapshot in snapshots.items():
-        engine.register(
-            table.view,
-            snapshot.files,
-            snapshot.schema,
-            partition_by=snapshot.partition_by,
-            partitions=[file.partition_values for file in snapshot.live],
-        )
+        register_snapshot(engine, table.view, snapshot)
     text = translation.sql if engine.describe().dialect == "duckdb" else spark_text(sql, tree)
     if most_rows and not tree.args.get("limit") and not tree.args.get("offset"):
         text = f"{text}\nLIMIT {most_rows + 1}"

@@ -30,6 +30,7 @@ from afluente.runs.plan import Plan, Step
 from afluente.runs.steps.planning import rule_tables
 from afluente.runs.steps.quality import ask_rules, refusal
 from afluente.runs.steps.replay_marks import FRESH, MOMENT_KEY, ORIGIN_KEY, QUARANTINE, TAKEN, Marks, same_origin
+from afluente.runs.steps.views import register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
 
@@ -201,22 +202,13 @@ class ReplayStep:
         for entry in self._lake.history(self._quarantine, limit=10_000):
             if entry.transactions.get(self._app_id) == version and MOMENT_KEY in entry.info:
                 return entry.info[MOMENT_KEY]
-        self._register(QUARANTINE, quarantine)
+        register_snapshot(self._workspace.engine, QUARANTINE, quarantine)
         newest = self._workspace.engine.query(f"SELECT max(replayed_at) AS m FROM {QUARANTINE}").to_pylist()[0]["m"]
         return newest.isoformat() if isinstance(newest, datetime) else self._workspace.clock.now().isoformat()
 
-    def _register(self, view: str, snapshot: Snapshot) -> None:
-        self._workspace.engine.register(
-            view,
-            snapshot.files,
-            snapshot.schema,
-            partition_by=snapshot.partition_by,
-            partitions=[file.partition_values for file in snapshot.live],
-        )
-
     def _register_quarantine(self, quarantine: Snapshot, moment: str | None) -> int:
         """Make it readable; how many of its rows the replay is about."""
-        self._register(QUARANTINE, quarantine)
+        register_snapshot(self._workspace.engine, QUARANTINE, quarantine)
         sql = f"SELECT count(*) AS n FROM {QUARANTINE} AS q WHERE {self._marks.is_asked(moment)}"
         return int(self._workspace.engine.query(sql).to_pylist()[0]["n"])
 
@@ -226,7 +218,7 @@ class ReplayStep:
         if source is None:
             raise LakeError("lake.plan", f"contract {self._table} has no table to be conformed from", hint="")
         bronze = self._lake.snapshot(source)
-        self._register(_BRONZE, bronze)
+        register_snapshot(self._workspace.engine, _BRONZE, bronze)
         columns = ", ".join(f"b.{self._dialect.identifier(name)}" for name in bronze.schema.names)
         origin = ", ".join(f"q.{name}" for name in ORIGIN_KEY)
         asked = f"(SELECT DISTINCT {origin} FROM {QUARANTINE} AS q WHERE {self._marks.is_asked(moment)})"
@@ -246,10 +238,10 @@ class ReplayStep:
             translate=translate_expression,
         )
         for table in self._others():
-            self._register(table.view, self._lake.snapshot(table))
+            register_snapshot(self._workspace.engine, table.view, self._lake.snapshot(table))
         existing = None
         if contract.write == "upsert":
-            self._register(_EXISTING, silver)
+            register_snapshot(self._workspace.engine, _EXISTING, silver)
             existing = _EXISTING
         total = sum(file.rows for file in taken)
         done = 0
