@@ -147,6 +147,12 @@ def show_report(workspace: Workspace, report: RunReport, console: Console) -> No
             console.note(f"error[{step.error_code}]: {step.name}: {step.error_message}")
             if step.error_hint:
                 console.note(f"hint: {step.error_hint}")
+    if run.error_code and not any(step.error_code for step in report.steps):
+        console.note(f"error[{run.error_code}]: {run.error_message}")
+        if run.error_hint:
+            console.note(f"hint: {run.error_hint}")
+    if run.status == "interrupted":
+        console.note(f"the run was interrupted; `afluente run` goes on with it, or `afluente runs resume {run.id}`")
     seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else 0.0
     done = sum(step.status == "done" for step in report.steps)
     passed = sum(recorded.outcome.status == "passed" for recorded in outcomes)

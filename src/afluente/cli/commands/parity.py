@@ -71,6 +71,7 @@ def _spark(workspace: Workspace, url: str) -> Engine:
         timezone=workspace.project.timezone,
         temp_folder=workspace.folder / "spill",
         stage=f"{workspace.lake.location.root}/.stage",
+        spark_options=workspace.resolved(options),
     )
 
 

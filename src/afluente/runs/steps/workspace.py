@@ -52,7 +52,7 @@ class Workspace:
         """The secret's text, for the one call that needs it."""
         return resolve(reference, self.environment, self.project.root).reveal()
 
-    def _resolved(self, options: Mapping[str, str | SecretReference]) -> dict[str, str]:
+    def resolved(self, options: Mapping[str, str | SecretReference]) -> dict[str, str]:
         return {
             name: self.secret(value) if isinstance(value, SecretReference) else value for name, value in options.items()
         }
@@ -62,7 +62,7 @@ class Workspace:
         from afluente.lake.lake import Lake
 
         settings = self.project.lake
-        options = self._resolved(settings.options)
+        options = self.resolved(settings.options)
         url = settings.url if "://" in settings.url else str((self.project.root / settings.url).absolute())
         return Lake(url, options, self.project.name, clock=self.clock)
 
@@ -86,7 +86,7 @@ class Workspace:
             filesystems={} if filesystem is None else {self.lake.location.scheme: filesystem},
             folders=[self.lake.location.root] if local else (),
             stage=f"{self.lake.location.root}/.stage",
-            spark_options=self._resolved(self.project.engine.options),
+            spark_options=self.resolved(self.project.engine.options),
         )
 
     def source(self, name: str) -> Source:
