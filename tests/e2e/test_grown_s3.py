@@ -65,7 +65,9 @@ def bucket() -> Iterator[Bucket]:
         aws_secret_access_key="segredo",
         region_name="us-east-1",
     )
-    client.create_bucket(Bucket="lago")
+    # The mock keeps one set of buckets a process, whichever of its servers made them.
+    if "lago" not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+        client.create_bucket(Bucket="lago")
     env = {"LAGO_CHAVE": "chave", "LAGO_SEGREDO": "segredo", "AWS_EC2_METADATA_DISABLED": "true"}
     yield Bucket("s3://lago/vendas", options, env)
     server.stop()

@@ -174,7 +174,7 @@ def test_an_object_store_is_written_and_read_through_fsspec(tmp_path: Path) -> N
         filesystem = s3fs.S3FileSystem(
             key="x", secret="x", client_kwargs={"endpoint_url": f"http://{host}:{port}", "region_name": "sa-east-1"}
         )
-        filesystem.mkdir("lago")
+        filesystem.mkdir("motores")
         engine = open_engine(
             EngineSettings(memory_limit="512MB"),
             timezone="UTC",
@@ -182,7 +182,7 @@ def test_an_object_store_is_written_and_read_through_fsspec(tmp_path: Path) -> N
             filesystems={"s3": filesystem},
         )
         schema = pa.schema([("id", pa.int64()), ("uf", pa.string())])
-        folder = "s3://lago/silver/vendas"
+        folder = "s3://motores/silver/vendas"
         for partition_by in ([], ["uf"]):
             sql = "SELECT range AS id, CASE WHEN range = 1 THEN 'São Paulo' WHEN range = 2 THEN 'SP' END AS uf FROM range(3)"
             files = engine.write_parquet(sql, folder, schema=schema, partition_by=partition_by)
