@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import io
 import json
 import random
@@ -97,6 +99,7 @@ def test_a_meter_sees_cpu_and_the_peak_of_memory() -> None:
         block = bytearray(200_000_000)
         for position in range(0, len(block), 4096):
             block[position] = 1
+        time.sleep(0.2)
         del block
     assert meter.cost.cpu_seconds > 0
     assert meter.cost.seconds > 0
