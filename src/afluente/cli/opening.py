@@ -15,9 +15,9 @@ from afluente.cli.fingerprint import fingerprint
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from afluente.project.known import Known
     from afluente.project.settings import Project
-    from afluente.runs.steps.workspace import Workspace
+from afluente.runs.steps.known import known_names
+from afluente.runs.steps.workspace import Workspace
 
 CHECKED_FILE = ".afluente/cache/checked"
 
@@ -42,18 +42,6 @@ def project_folder(arguments: Namespace) -> Path:
 def project_fingerprint(folder: Path) -> str:
     """What the project's meaning depends on besides its data; empty when a file cannot be read."""
     return fingerprint(folder, environment=os.environ, typed_in=Path.cwd())
-
-
-def known_names() -> Known:
-    """Everything a project is checked against: types, connectors and the SQL of models."""
-    from afluente.conform.registry import type_names
-    from afluente.models.graph import graph_problems
-    from afluente.project.known import Known
-    from afluente.sources.registry import check_source, connector_names
-
-    return Known(
-        formats=type_names(), connectors=connector_names(), check_source=check_source, model_problems=graph_problems
-    )
 
 
 def open_project(arguments: Namespace) -> Project:

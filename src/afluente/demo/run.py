@@ -104,16 +104,10 @@ def _need_data(example: Example) -> None:
 
 
 def _open(folder: Path) -> Project:
-    from afluente.conform.registry import type_names
-    from afluente.models.graph import graph_problems
-    from afluente.project.known import Known
     from afluente.project.load import load_project
-    from afluente.sources.registry import check_source, connector_names
+    from afluente.runs.steps.known import known_names
 
-    known = Known(
-        formats=type_names(), connectors=connector_names(), check_source=check_source, model_problems=graph_problems
-    )
-    return load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known)
+    return load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known_names())
 
 
 def _carry_out(workspace: Workspace, console: Screen) -> RunReport:

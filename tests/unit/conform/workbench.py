@@ -156,6 +156,8 @@ def conform(
         files.append(BronzeFile(str(path), table.num_rows))
     schema = options.pop("schema", tables[0].schema if tables else None)
     folders = Folders(str(root / "silver"), str(root / "quarantine"), str(root / "repairs"))
+    if "chunk_rows" in options:
+        options.setdefault("whole_cells", 0)
     done = conform_files(
         engine,
         compiled(engine, contract, schema),

@@ -9,7 +9,7 @@ import pytest
 
 from afluente.core.errors import EngineError
 from afluente.engines.open import open_engine
-from afluente.engines.spark.connect import address
+from afluente.engines.spark.connect import address, main_module_with_a_file
 from afluente.project.settings import EngineSettings
 
 
@@ -46,7 +46,8 @@ def test_a_token_in_the_address_is_never_shown(tmp_path: Path) -> None:
 )
 def test_options_of_the_settings_stand_in_the_address_quoted(url: str, whole: str) -> None:
     pytest.importorskip("pyspark", reason="afluente[spark] is not installed")
-    from pyspark.sql.connect.client import DefaultChannelBuilder
+    with main_module_with_a_file():
+        from pyspark.sql.connect.client import DefaultChannelBuilder
 
     assert address(url, {}) == url
     assert address(url, {"token": "a;b=c"}) == whole

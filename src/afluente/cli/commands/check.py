@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
-from afluente.cli.opening import known_names, project_folder
+from afluente.cli.opening import project_folder
 from afluente.core.errors import AfluenteError, CheckFailed, Problem
 
 if TYPE_CHECKING:
     from afluente.project.settings import Project
+from afluente.runs.steps.known import known_names
 
 
 def run(arguments: Namespace, console: Console) -> int:

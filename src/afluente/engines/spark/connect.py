@@ -37,7 +37,7 @@ def connect(url: str, *, timezone: str, options: Mapping[str, str] | None = None
     """
     _knock(url)
     try:
-        with warnings.catch_warnings(), _main_module_with_a_file():
+        with warnings.catch_warnings(), main_module_with_a_file():
             warnings.simplefilter("ignore")
             from pyspark.sql.connect.client.retries import DefaultPolicy
             from pyspark.sql.connect.session import SparkSession
@@ -71,7 +71,7 @@ def address(url: str, options: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _main_module_with_a_file() -> Iterator[None]:
+def main_module_with_a_file() -> Iterator[None]:
     """A process started by `-c` or by another program has no main file, and the client then takes it for its own
     doctests, looks for a Spark installation and ends the process (`pyspark.sql.connect.utils.check_dependencies`).
     """
