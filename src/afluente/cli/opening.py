@@ -16,8 +16,7 @@ from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
     from afluente.project.settings import Project
-from afluente.runs.steps.known import known_names
-from afluente.runs.steps.workspace import Workspace
+    from afluente.runs.steps.workspace import Workspace
 
 CHECKED_FILE = ".afluente/cache/checked"
 
@@ -51,6 +50,7 @@ def open_project(arguments: Namespace) -> Project:
     """
     from afluente.project.known import NOTHING_KNOWN
     from afluente.project.load import load_project
+    from afluente.runs.steps.known import known_names
 
     folder = project_folder(arguments)
     digest = project_fingerprint(folder)

@@ -14,11 +14,11 @@ from afluente.core.errors import AfluenteError, CheckFailed, Problem
 
 if TYPE_CHECKING:
     from afluente.project.settings import Project
-from afluente.runs.steps.known import known_names
 
 
 def run(arguments: Namespace, console: Console) -> int:
     from afluente.project.load import check_project, load_project
+    from afluente.runs.steps.known import known_names
 
     folder = project_folder(arguments)
     known = known_names()
