@@ -4,10 +4,10 @@ set -eu
 common="--universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --python-version 3.11"
 mkdir -p requirements
 # shellcheck disable=SC2086
-uv pip compile $common pyproject.toml requirements/build.in -o requirements/base.txt
+uv pip compile $common pyproject.toml requirements/build.in --extra demo -o requirements/base.txt
 # shellcheck disable=SC2086
-uv pip compile $common pyproject.toml requirements/build.in --group dev --extra postgres --extra spark --extra s3 \
-    --extra pandas --extra polars --extra keyring -o requirements/dev.txt
+uv pip compile $common pyproject.toml requirements/build.in --group dev --extra demo --extra postgres --extra spark \
+    --extra s3 --extra pandas --extra polars --extra keyring -o requirements/dev.txt
 # shellcheck disable=SC2086
-uv pip compile $common pyproject.toml requirements/build.in --group dev --group bench --extra postgres --extra spark \
+uv pip compile $common pyproject.toml requirements/build.in --group dev --group bench --extra demo --extra postgres --extra spark \
     --extra s3 --extra pandas --extra polars --extra keyring -o requirements/bench.txt

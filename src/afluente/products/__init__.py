@@ -1,0 +1,1 @@
+"""Data products: privacy, releases, deliveries, insights and governance."""

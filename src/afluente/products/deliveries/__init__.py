@@ -1,0 +1,1 @@
+"""The ways a release is delivered, one folder each."""

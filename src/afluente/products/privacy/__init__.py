@@ -1,0 +1,1 @@
+"""How private a release is: cells, regions, the gate and the ledger."""

@@ -1,0 +1,1 @@
+"""Releases: built from pinned tables, written once, signed."""

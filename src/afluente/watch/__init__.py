@@ -1,0 +1,1 @@
+"""What is watched in every project: guardrails, baselines and alerts."""
