@@ -115,7 +115,7 @@ def conform_files(
     try:
         if rule is not None and not is_whole:
             engine.register(INPUT, [file.path for file in files], bronze_schema)
-            duplicates = _find_losers(engine, compiled)
+            duplicates = _find_losers(engine, compiled, existing)
             has_losers = duplicates.rows > 0
         limit = rows_in + 1 if dialect == "spark" or is_whole else chunk_rows
         stale = 0
@@ -193,11 +193,11 @@ def _chunks(files: Sequence[BronzeFile], limit: int) -> list[list[BronzeFile]]:
     return chunks
 
 
-def _find_losers(engine: Engine, compiled: Compiled) -> Duplicates:
+def _find_losers(engine: Engine, compiled: Compiled, existing: str | None) -> Duplicates:
     """From the keys of all rows alone, before any chunk is computed."""
     if not engine.materialise(deduplicate.REPEATED, deduplicate.repeated_keys(compiled, INPUT)):
         return Duplicates()
-    rows = deduplicate.repeated_rows(compiled, INPUT)
+    rows = f"SELECT c.* FROM ({deduplicate.repeated_rows(compiled, INPUT)}) AS c{_not_stale(compiled, existing)}"
     engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, f"({rows})"))
     return _duplicates(engine)
 
@@ -242,14 +242,22 @@ def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_or
             f"(SELECT b.* FROM {CHUNK} AS b LEFT JOIN {deduplicate.LOSERS} AS l ON b._source_row = l._source_row"
             " AND b._source = l._source WHERE l._source_row IS NULL)"
         )
-    sql = f"SELECT {', '.join([*names, *bronze, *origin, *compiled.words])} FROM ({compiled.select(source)}) AS c"
+    columns = ", ".join([*names, *bronze, *origin, *compiled.words])
+    return f"SELECT {columns} FROM ({compiled.select(source)}) AS c{_not_stale(compiled, existing)}"
+
+
+def _not_stale(compiled: Compiled, existing: str | None) -> str:
+    """What leaves out the rows (as `c`) that are older than the table's own row of their key."""
     rule = compiled.contract.deduplicate
-    if existing is not None and rule is not None and rule.by is not None and rule.keep == "latest":
-        by = d.identifier(rule.by)
-        same = " AND ".join(f"c.{d.identifier(key)} = e.{d.identifier(key)}" for key in rule.keys)
-        sql += f" LEFT JOIN {existing} AS e ON {same} WHERE e.{by} IS NULL OR e.{by} <= c.{by}"
-        sql += f" OR {compiled.any_of('quarantine', 'drop')}"
-    return sql
+    if existing is None or rule is None or rule.by is None or rule.keep != "latest":
+        return ""
+    d = compiled.dialect
+    by = d.identifier(rule.by)
+    same = " AND ".join(f"c.{d.identifier(key)} = e.{d.identifier(key)}" for key in rule.keys)
+    return (
+        f" LEFT JOIN {existing} AS e ON {same}"
+        f" WHERE e.{by} IS NULL OR e.{by} <= c.{by} OR {compiled.any_of('quarantine', 'drop')}"
+    )
 
 
 def _write(
