@@ -6,28 +6,46 @@ Invariant: an option that no method asked for is a mistake, so nothing a user wr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from afluente.core.errors import CheckFailed, Problem
+from afluente.core.errors import CheckFailed, Place, Problem
 from afluente.core.nearest import did_you_mean
-from afluente.project.settings import Option, SecretReference, SourceSettings
+from afluente.project.settings import Option, SecretReference
 
 Given = Option | SecretReference
 
 
-class Options:
-    """Reads the options of one source. Each method returns a usable value even when it records a problem."""
+class Named(Protocol):
+    """What has options: a source, a delivery."""
 
-    def __init__(self, settings: SourceSettings, given: Mapping[str, Given] | None = None, *, inside: str = "") -> None:
+    @property
+    def name(self) -> str: ...
+    @property
+    def place(self) -> Place: ...
+    @property
+    def options(self) -> Mapping[str, Given]: ...
+
+
+class Options:
+    """Reads the options of one source, or of what `noun` says.
+
+    Each method returns a usable value even when it records a problem. Codes start with the noun.
+    """
+
+    def __init__(
+        self, settings: Named, given: Mapping[str, Given] | None = None, *, inside: str = "", noun: str = "source"
+    ) -> None:
         self._settings = settings
+        self._noun = noun
         self._given = dict(settings.options if given is None else given)
         self._inside = inside
         self._known: set[str] = set()
         self.problems: list[Problem] = []
 
-    def refuse(self, message: str, hint: str = "", *, code: str = "source.option_invalid") -> None:
+    def refuse(self, message: str, hint: str = "", *, code: str = "option_invalid") -> None:
         """Record a mistake that concerns more than one option, or a value's meaning."""
-        text = f"source {self._settings.name}: {message}"
-        self.problems.append(Problem(self._settings.place, code, text, hint))
+        text = f"{self._noun} {self._settings.name}: {message}"
+        self.problems.append(Problem(self._settings.place, f"{self._noun}.{code}", text, hint))
 
     def has(self, name: str) -> bool:
         self._known.add(name)
@@ -45,7 +63,7 @@ class Options:
         self.refuse(f"{self._label(name)} is {shown}, which is not {expected}")
 
     def _missing(self, name: str) -> None:
-        self.refuse(f"{self._label(name)} is missing", f"add {name}: to the source", code="source.option_missing")
+        self.refuse(f"{self._label(name)} is missing", f"add {name}: to the {self._noun}", code="option_missing")
 
     def text(self, name: str, default: str = "", *, required: bool = False) -> str:
         value = self._take(name)
@@ -126,7 +144,7 @@ class Options:
         self.refuse(
             f"{self._label(name)} is written literally",
             f"keep it out of the project: {name}: secret:env:NAME",
-            code="source.literal_secret",
+            code="literal_secret",
         )
         return None
 
@@ -157,7 +175,7 @@ class Options:
         if not isinstance(value, Mapping):
             self._wrong(name, "a mapping", value)
             return None
-        section = Options(self._settings, value, inside=f"{self._inside}{name}.")
+        section = Options(self._settings, value, inside=f"{self._inside}{name}.", noun=self._noun)
         section.problems = self.problems
         return section
 
@@ -168,7 +186,7 @@ class Options:
                 self.refuse(
                     f"{self._label(name)} does not exist",
                     did_you_mean(name, self._known),
-                    code="source.option_unknown",
+                    code="option_unknown",
                 )
 
 

@@ -121,7 +121,7 @@ def _url(options: Options) -> str:
         options.refuse(
             "option 'url' holds a user or password",
             "use auth: {basic: {user: ..., password: secret:env:NAME}}",
-            code="source.literal_secret",
+            code="literal_secret",
         )
     return url
 
@@ -137,7 +137,7 @@ def _auth(options: Options) -> Auth | None:
         user, password = basic.text_or_secret("user"), basic.secret("password")
         basic.finish()
         if user is None:
-            basic.refuse("option 'auth.basic.user' is missing", code="source.option_missing")
+            basic.refuse("option 'auth.basic.user' is missing", code="option_missing")
     section.finish()
     if section.has("bearer") == section.has("basic"):
         section.refuse("option 'auth' needs either bearer or basic", "auth: {bearer: secret:env:NAME}")
@@ -156,9 +156,9 @@ def _pagination(options: Options) -> Pagination:
         total_pages=section.text("total_pages"),
     )
     if found.kind == "cursor" and not found.next:
-        section.refuse("option 'pagination.next' is missing", "next: meta.next_cursor", code="source.option_missing")
+        section.refuse("option 'pagination.next' is missing", "next: meta.next_cursor", code="option_missing")
     if found.kind == "page" and not found.param:
-        section.refuse("option 'pagination.param' is missing", "param: page", code="source.option_missing")
+        section.refuse("option 'pagination.param' is missing", "param: page", code="option_missing")
     section.finish()
     return found
 

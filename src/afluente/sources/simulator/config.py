@@ -67,9 +67,7 @@ def parse(settings: SourceSettings) -> Config | list[Problem]:
     """The options, or every mistake in them."""
     options = Options(settings)
     if not options.has("table"):
-        options.refuse(
-            "option 'table' is missing", f"add table: one of {', '.join(TABLES)}", code="source.option_missing"
-        )
+        options.refuse("option 'table' is missing", f"add table: one of {', '.join(TABLES)}", code="option_missing")
     config = Config(
         table=cast("TableKey", options.choice("table", TABLES, TABLES[0])),
         seed=options.integer("seed", DEFAULT_SEED),
