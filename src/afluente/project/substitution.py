@@ -1,4 +1,4 @@
-"""`${env:NAME}` in afluente.yaml, replaced by the variable's text.
+"""`${env:NAME}` in a project's files, replaced by the variable's text; `${env:NAME:-text}` when it may be unset.
 
 Invariant: `raw` keeps what was written, so that what came from the environment can be told apart.
 """
@@ -14,7 +14,7 @@ from afluente.project.mistakes import Mistakes
 from afluente.project.yaml_node import Node
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
-_NAME = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+_NAME = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?")
 
 
 def substitute(node: Node, environment: Mapping[str, str], mistakes: Mistakes) -> Node:
@@ -38,9 +38,14 @@ def _text_of(written: str, node: Node, environment: Mapping[str, str], mistakes:
     name = _NAME.fullmatch(written)
     if name is None:
         mistakes.add(
-            "project.variable_unknown", f"'${{{written}}}' is not a variable", node, hint="variables are ${env:NAME}"
+            "project.variable_unknown",
+            f"'${{{written}}}' is not a variable",
+            node,
+            hint="variables are ${env:NAME} or ${env:NAME:-text}",
         )
         return ""
+    if name[1] not in environment and name[2] is not None:
+        return name[2]
     if name[1] not in environment:
         near = nearest(name[1], environment)
         hint = f"set it, as in {name[1]}=... afluente check" + (f"; or did you mean '{near}'?" if near else "")

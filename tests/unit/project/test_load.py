@@ -332,3 +332,11 @@ def _has_nan(value: object) -> bool:
     if isinstance(value, list):
         return any(_has_nan(item) for item in value)
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def test_a_variable_that_is_not_set_may_have_a_text_in_its_place(write: Write, files: dict[str, str]) -> None:
+    root = write({"afluente.yaml": files["afluente.yaml"].replace("lake: lake", "lake: ${env:LAGO:-lago}/um")})
+
+    lakes = [load_project(root, environment=given, typed_in=root).lake.url for given in ({}, {"LAGO": "dois"})]
+
+    assert lakes == ["lago/um", "dois/um"]
