@@ -1,0 +1,1 @@
+"""Connector `email`: a message that tells people about a release."""
