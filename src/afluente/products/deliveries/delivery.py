@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from afluente.core.clock import Clock
-from afluente.core.errors import AfluenteError
+from afluente.core.errors import AfluenteError, Place
 from afluente.core.language import Language
 from afluente.project.product import DeliverySettings, Format
 from afluente.project.settings import SecretReference
@@ -21,7 +21,24 @@ from afluente.state.json_value import Json
 
 
 class DeliveryError(AfluenteError):
-    """A delivery failed. Retryable unless the partner or the settings must change first."""
+    """A delivery failed. Retryable unless the partner or the settings must change first.
+
+    `retry_after_seconds` is the wait the other side asked for; None when it asked for none. Codes that every connector
+    shares are in `failure_codes`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        place: Place | None = None,
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(code, message, hint=hint, place=place, retryable=retryable)
+        self.retry_after_seconds = retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True)
