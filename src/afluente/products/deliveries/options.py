@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from afluente.core.errors import Problem
 from afluente.project.product import DeliverySettings
-from afluente.project.settings import Option, SourceSettings
+from afluente.project.settings import Option
 from afluente.sources.options import Options
 
 
@@ -19,14 +18,8 @@ class DeliveryOptions(Options):
     def __init__(
         self, settings: DeliverySettings, given: Mapping[str, Option] | None = None, *, inside: str = ""
     ) -> None:
-        kind = SourceSettings(settings.name, settings.connector, (), settings.options, settings.place)
-        super().__init__(kind, given, inside=inside)
+        super().__init__(settings, given, inside=inside, noun="delivery")
         self._delivery = settings
-
-    def refuse(self, message: str, hint: str = "", *, code: str = "source.option_invalid") -> None:
-        own = code.replace("source.", "delivery.", 1)
-        text = f"delivery {self._delivery.name}: {message}"
-        self.problems.append(Problem(self._delivery.place, own, text, hint.replace("to the source", "to the delivery")))
 
     def section(self, name: str) -> DeliveryOptions | None:
         value = self._take(name)
