@@ -1,0 +1,1 @@
+"""The formats a release's files are written in: the same rows give the same bytes."""
