@@ -11,3 +11,5 @@ uv pip compile $common pyproject.toml requirements/build.in --group dev --extra 
 # shellcheck disable=SC2086
 uv pip compile $common pyproject.toml requirements/build.in --group dev --group bench --extra demo --extra postgres --extra spark \
     --extra s3 --extra pandas --extra polars --extra keyring -o requirements/bench.txt
+# shellcheck disable=SC2086
+uv pip compile $common requirements/spark.in -o requirements/spark.txt

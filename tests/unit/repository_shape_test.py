@@ -100,7 +100,7 @@ def test_nothing_that_git_ignores_is_tracked() -> None:
     assert listed.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["base.txt", "dev.txt", "bench.txt"])
+@pytest.mark.parametrize("name", ["base.txt", "dev.txt", "bench.txt", "spark.txt"])
 def test_requirements_are_pinned_with_hashes(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
