@@ -11,7 +11,7 @@ from pathlib import Path
 
 from afluente import __version__
 
-_FOLDERS = ("contracts", "models")
+_FOLDERS = ("contracts", "models", "products")
 _VARIABLE = re.compile(rb"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

@@ -48,9 +48,9 @@ def open_project(arguments: Namespace) -> Project:
 
     Files that passed as they stand are read again and not checked against connectors, types and SQL again.
     """
+    from afluente.products.known import known_names
     from afluente.project.known import NOTHING_KNOWN
     from afluente.project.load import load_project
-    from afluente.runs.steps.known import known_names
 
     folder = project_folder(arguments)
     digest = project_fingerprint(folder)

@@ -104,8 +104,8 @@ def _need_data(example: Example) -> None:
 
 
 def _open(folder: Path) -> Project:
+    from afluente.products.known import known_names
     from afluente.project.load import load_project
-    from afluente.runs.steps.known import known_names
 
     return load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known_names())
 

@@ -171,7 +171,7 @@ def read_table(node: Node, mistakes: Mistakes, what: str, *, layers: tuple[str, 
         mistakes.add("project.wrong_type", f"{what} names a table by a text, and not by {node.kind}", node)
         return None
     try:
-        table = TableName.parse(node.value)
+        table = TableName.parse(node.value, layers=dict.fromkeys((*LAYERS, *layers)))
     except ValueError as error:
         mistakes.add("project.table_name", f"{what}: {error}", node, hint=_table_hint(node.value, layers))
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from afluente.core.errors import Problem
 from afluente.core.tables import TableName
 from afluente.project.model import Model
+from afluente.project.product import DeliverySettings
 from afluente.project.settings import SourceSettings
 
 
@@ -16,14 +17,17 @@ class Known:
     """Names that exist outside the project; None leaves that check out.
 
     `formats` are semantic types, `connectors` connectors, `rules` custom rules of engine `afluente` added by
-    entry points. `check_source` tells what a connector finds wrong with a source's options; `model_problems` what is
-    wrong with the SQL of all models, given the other tables there are (an unknown one is `model.unknown_table`).
+    entry points, `deliveries` ways out to a partner. `check_source` tells what a connector finds wrong with a source's
+    options, `check_delivery` the same of a delivery; `model_problems` what is wrong with the SQL of all models, given
+    the other tables there are (an unknown one is `model.unknown_table`).
     """
 
     formats: Iterable[str] | None = None
     connectors: Iterable[str] | None = None
     rules: Iterable[str] = ()
+    deliveries: Iterable[str] | None = None
     check_source: Callable[[SourceSettings], Iterable[Problem]] | None = None
+    check_delivery: Callable[[DeliverySettings], Iterable[Problem]] | None = None
     model_problems: Callable[[Sequence[Model], Collection[TableName]], Iterable[Problem]] | None = None
 
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from afluente.core.errors import CheckFailed, Place, Problem
+from afluente.core.tables import RELEASE
+from afluente.project.check_products import check_products
 from afluente.project.contract import Contract
 from afluente.project.cross_check import cross_check
 from afluente.project.known import NOTHING_KNOWN, Known
 from afluente.project.mistakes import Mistakes
 from afluente.project.model import Model
+from afluente.project.product import Product
 from afluente.project.read_contract import read_contract
 from afluente.project.read_model import read_model, split_model
+from afluente.project.read_product import read_product
 from afluente.project.read_settings import FILE, Settings, read_settings
 from afluente.project.settings import Project
 from afluente.project.yaml_cache import YamlCache, sha256
@@ -25,6 +29,7 @@ from afluente.project.yaml_text import MAX_BYTES, decode_text, parse_yaml
 
 CONTRACT_SUFFIXES = (".odcs.yaml", ".odcs.yml")
 MODEL_SUFFIX = ".sql"
+PRODUCT_SUFFIXES = (".yaml", ".yml")
 
 
 def load_project(
@@ -49,9 +54,11 @@ def load_project(
         engine=settings.engine,
         sources=settings.sources,
         schedules=settings.schedules,
-        contracts=tuple(reading.contracts),
+        contracts=tuple(one for one in reading.contracts if one.table.layer != RELEASE),
         models=tuple(reading.models),
         place=settings.place,
+        products=tuple(reading.products),
+        output_contracts=tuple(one for one in reading.contracts if one.table.layer == RELEASE),
     )
 
 
@@ -73,6 +80,8 @@ class _Reading:
     settings: Settings | None = None
     contracts: list[Contract] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+    has_unread_products: bool = False
     problems: list[Problem] = field(default_factory=list)
     unread_layers: set[str] = field(default_factory=set)
 
@@ -86,13 +95,25 @@ class _Reading:
             before = len(self.contracts)
             self._file(path, cache, self._contract)
             if len(self.contracts) == before:
-                self.unread_layers |= {"silver", "quarantine", "repairs"}
+                self.unread_layers |= {"silver", "quarantine", "repairs", RELEASE}
         for path in self._listed("models", (MODEL_SUFFIX,)):
             before = len(self.models)
             self._file(path, cache, self._model)
             if len(self.models) == before:
                 self.unread_layers.add("gold")
+        for path in self._listed("products", PRODUCT_SUFFIXES):
+            before = len(self.products)
+            self._file(path, cache, self._product)
+            self.has_unread_products |= len(self.products) == before
         if self.settings is not None:
+            self.problems += check_products(
+                self.products,
+                self.contracts,
+                self.models,
+                self.known,
+                unread_layers=self.unread_layers,
+                has_unread_products=self.has_unread_products,
+            )
             self.problems += cross_check(
                 self.settings, self.contracts, self.models, self.known, unread_layers=self.unread_layers
             )
@@ -168,6 +189,21 @@ class _Reading:
         model = read_model(node, sql, sql_line, mistakes, text_sha256=digest)
         if model is not None:
             self.models.append(model)
+        _keep(cache, digest, node, mistakes)
+
+    def _product(self, content: bytes, mistakes: Mistakes, cache: YamlCache) -> None:
+        digest = sha256(content)
+        node = cache.get(digest) or parse_yaml(content, mistakes)
+        product = read_product(
+            node,
+            mistakes,
+            text_sha256=digest,
+            known=self.known,
+            environment=self.environment,
+            typed_in=self.typed_in,
+        )
+        if product is not None:
+            self.products.append(product)
         _keep(cache, digest, node, mistakes)
 
 

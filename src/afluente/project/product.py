@@ -118,6 +118,11 @@ class Output:
     columns: tuple[str, ...] = ()
     pseudonyms: tuple[PseudonymColumn, ...] = ()
     generalise: tuple[Generalise, ...] = ()
+    key_places: Mapping[str, Place] = field(default_factory=dict)
+
+    def place_of(self, key: str) -> Place:
+        """Where a key of the output stands in the file; the output itself when it was left out."""
+        return self.key_places.get(key, self.place)
 
     @property
     def is_of_cells(self) -> bool:

@@ -10,7 +10,7 @@ import re
 from typing import Literal
 
 from afluente.core.nearest import did_you_mean
-from afluente.core.tables import TableName
+from afluente.core.tables import RELEASE, TableName
 from afluente.project.contract import Column, Contract, Deduplicate, Reference, WriteMode
 from afluente.project.custom_properties import CONTRACT_PROPERTIES, TABLE_PROPERTIES, custom_properties
 from afluente.project.fields import Fields, read_table
@@ -26,6 +26,7 @@ WRITE_MODES: tuple[WriteMode, ...] = ("replace", "append", "upsert", "replace_pa
 REPAIRS: tuple[Literal["count", "log"], ...] = ("count", "log")
 KEEP: tuple[Literal["latest", "first", "most_complete"], ...] = ("latest", "first", "most_complete")
 OLDEST_API = (3, 1)
+_OF_TABLES = ("from", "write", "deduplicate", "repairs")
 
 _API_VERSION = re.compile(r"v(\d+)\.(\d+)\.\d+")
 
@@ -61,7 +62,8 @@ def _table(
 ) -> Contract | None:
     native = Fields(node, mistakes, f"table {node.mapping['name'].raw!r}" if "name" in node.mapping else "a table")
     physical = native.require("physicalName", hint="physicalName: silver.clientes")
-    table = read_table(physical, mistakes, native.what, layers=("silver", "gold")) if physical is not None else None
+    layers = ("silver", "gold", RELEASE)
+    table = read_table(physical, mistakes, native.what, layers=layers) if physical is not None else None
     custom = custom_properties(node, TABLE_PROPERTIES, mistakes, native.what)
     source = custom.table("from", layers=("bronze", "silver"))
     # A table without a right name is read all the same, so that its other mistakes are told too.
@@ -72,6 +74,13 @@ def _table(
     write = custom.choice("write", WRITE_MODES, "replace")
     if table is None:
         return None
+    if table.layer == RELEASE and (given := next((key for key in _OF_TABLES if key in custom), None)):
+        mistakes.add(
+            "contract.of_output",
+            f"{native.what} is what a release gives, and is not made by {given!r}",
+            custom.get(given),
+            hint="the product's file says what it is made of; leave it out",
+        )
     if table.layer == "silver" and "from" not in custom:
         mistakes.add(
             "contract.no_source",

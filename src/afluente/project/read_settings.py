@@ -21,11 +21,11 @@ from afluente.project.cron import cron_mistake
 from afluente.project.fields import Fields, read_table
 from afluente.project.known import Known
 from afluente.project.mistakes import Mistakes
-from afluente.project.secret_reference import FORMS, PREFIX, find_literal_secrets, parse_reference
+from afluente.project.read_options import Options
+from afluente.project.secret_reference import PREFIX, find_literal_secrets
 from afluente.project.settings import (
     EngineSettings,
     LakeSettings,
-    Option,
     Schedule,
     SecretReference,
     SourceSettings,
@@ -44,7 +44,6 @@ _ENGINES: tuple[Literal["duckdb", "spark"], ...] = ("duckdb", "spark")
 _LANGUAGES: tuple[Language, ...] = ("pt", "en")
 _LAKE_SCHEMES = ("s3", "gs", "abfss", "az", "file")
 _STATE_SCHEMES = ("sqlite", "postgresql")
-_PATH_KEYS = ("path", "paths")
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*(KB|MB|GB|TB|KiB|MiB|GiB|TiB|%)")
 _SOURCE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -71,7 +70,7 @@ def read_settings(
     find_literal_secrets(node, mistakes)
     fields = Fields(substitute(node, environment, mistakes), mistakes, "the project")
     fields.only(_KEYS)
-    options = _Options(mistakes, typed_in)
+    options = Options(mistakes, typed_in)
     if (alerts := fields.get("alerts")) is not None:
         mistakes.add("project.not_read", "'alerts' is not read by this version", alerts, is_key=True, is_warning=True)
     return Settings(
@@ -120,7 +119,7 @@ def _timezone(fields: Fields) -> str:
     return name
 
 
-def _lake(fields: Fields, options: _Options) -> LakeSettings:
+def _lake(fields: Fields, options: Options) -> LakeSettings:
     node = fields.get("lake")
     if node is None:
         return LakeSettings(DEFAULT_LAKE)
@@ -137,7 +136,7 @@ def _lake(fields: Fields, options: _Options) -> LakeSettings:
     return LakeSettings(url, inner, place)
 
 
-def _state(fields: Fields, options: _Options) -> str | SecretReference:
+def _state(fields: Fields, options: Options) -> str | SecretReference:
     node = fields.get("state")
     if node is None:
         return DEFAULT_STATE
@@ -157,7 +156,7 @@ def _check_scheme(url: str, schemes: tuple[str, ...], mistakes: Mistakes, node: 
         mistakes.add("project.url", f"{what} cannot stand on {scheme!r}", node, hint=did_you_mean(scheme, schemes))
 
 
-def _engine(fields: Fields, options: _Options) -> EngineSettings:
+def _engine(fields: Fields, options: Options) -> EngineSettings:
     node = fields.get("engine")
     mistakes = fields.mistakes
     if node is None:
@@ -210,7 +209,7 @@ def _named(fields: Fields, key: str) -> list[tuple[str, Node]]:
     return list(node.mapping.items())
 
 
-def _source(name: str, node: Node, mistakes: Mistakes, options: _Options, known: Known) -> SourceSettings:
+def _source(name: str, node: Node, mistakes: Mistakes, options: Options, known: Known) -> SourceSettings:
     fields = Fields(node, mistakes, f"source {name!r}")
     if node.mapping:
         connector = fields.require("connector", hint="such as files, postgres or http")
@@ -248,46 +247,3 @@ def _schedule(name: str, node: Node, mistakes: Mistakes) -> Schedule:
             if table is not None:
                 tables.append(table)
     return Schedule(name, cron, tuple(tables), mistakes.place(node, is_key=True))
-
-
-class _Options:
-    """A connector's options: plain values, secrets as references, paths from the environment made absolute."""
-
-    def __init__(self, mistakes: Mistakes, typed_in: Path) -> None:
-        self._mistakes = mistakes
-        self._typed_in = typed_in
-
-    def read(self, entries: Mapping[str, Node]) -> dict[str, Option | SecretReference]:
-        return {key: self._value(key, item) for key, item in entries.items()}
-
-    def texts(self, entries: Mapping[str, Node]) -> dict[str, str | SecretReference]:
-        """Options that are all texts."""
-        read: dict[str, str | SecretReference] = {}
-        for key, node in entries.items():
-            if not node.is_scalar:
-                self._mistakes.add("project.wrong_type", f"{key!r} must be a text, and is {node.kind}", node)
-                continue
-            value = self._value(key, node)
-            read[key] = value if isinstance(value, str | SecretReference) else node.raw
-        return read
-
-    def reference(self, node: Node) -> SecretReference | None:
-        """The reference a text holds; None after a mistake was noted."""
-        try:
-            return parse_reference(node.raw)
-        except ValueError as error:
-            self._mistakes.add("project.secret_reference", str(error), node, hint=FORMS)
-            return None
-
-    def _value(self, key: str, node: Node) -> Option | SecretReference:
-        value = node.value
-        if isinstance(value, tuple):
-            return tuple(self._value(key, item) for item in value)
-        if isinstance(value, dict):
-            return {name: self._value(name, item) for name, item in value.items()}
-        if isinstance(value, str) and node.raw.startswith(PREFIX):
-            return self.reference(node)
-        if isinstance(value, str) and key in _PATH_KEYS and begins_with_variable(node) and value:
-            is_relative = "://" not in value and not Path(value).is_absolute()
-            return str(self._typed_in / value) if is_relative else value
-        return value

@@ -27,7 +27,7 @@ _HARMLESS_BEFORE = frozenset(
     (
         *("primary", "foreign", "sort", "partition", "row", "dedup", "cursor", "page", "next", "items", "json"),
         *("public", "natural", "business", "incremental", "record", "unique", "group", "order", "join", "merge"),
-        *("data", "results", "list"),
+        *("data", "results", "list", "host"),
     )
 )
 _CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:[^/\s@]+@")

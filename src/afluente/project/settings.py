@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from afluente.core.errors import Place
 from afluente.core.language import Language
 from afluente.core.tables import TableName
 from afluente.project.contract import Contract
 from afluente.project.model import Model
+
+if TYPE_CHECKING:
+    from afluente.project.product import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything a project's files say, already checked."""
+    """Everything a project's files say, already checked.
+
+    `output_contracts` describe what releases give (`release.NAME`); nothing is conformed to them.
+    """
 
     root: Path
     name: str
@@ -90,3 +96,5 @@ class Project:
     contracts: tuple[Contract, ...]
     models: tuple[Model, ...]
     place: Place
+    products: tuple[Product, ...] = ()
+    output_contracts: tuple[Contract, ...] = ()

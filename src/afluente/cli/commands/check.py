@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace, console: Console) -> int:
+    from afluente.products.known import known_names
     from afluente.project.load import check_project, load_project
-    from afluente.runs.steps.known import known_names
 
     folder = project_folder(arguments)
     known = known_names()
@@ -40,6 +40,7 @@ def run(arguments: Namespace, console: Console) -> int:
         _counted(len(project.contracts), "contract"),
         _counted(len(project.models), "model"),
         _counted(len(project.schedules), "schedule"),
+        *((_counted(len(project.products), "product"),) if project.products else ()),
     )
     console.note(f"{project.name}: {', '.join(parts)}; no mistakes")
     return 0
