@@ -35,10 +35,13 @@ RELEASES = sa.Table(
     sa.Column("approved_by", sa.Text(), nullable=True),
     sa.Column("approved_reason", sa.Text(), nullable=True),
     sa.Column("approved_at", UtcDateTime(), nullable=True),
+    sa.Column("identity", sa.Text(), nullable=True),
     sa.UniqueConstraint("product", "number"),
     sa.Index(None, "partner", "status"),
 )
-"""`status`: building, held, released, refused, withdrawn, expired."""
+"""`status`: held, released, refused, withdrawn, expired. `identity` is a digest of everything the content depends on:
+a release with the identity of another would be the same one again. `period` gives the first and last day told by each
+output of cells, and an empty list for one of rows."""
 
 LEDGER = sa.Table(
     "ledger",

@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("approved_by", sa.Text(), nullable=True),
         sa.Column("approved_reason", sa.Text(), nullable=True),
         sa.Column("approved_at", MOMENT, nullable=True),
+        sa.Column("identity", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
         sa.UniqueConstraint("product", "number", name=op.f("uq_releases_product_number")),
     )
