@@ -1,0 +1,1 @@
+"""Connector `sftp`: a release uploaded to a partner's SFTP server."""
