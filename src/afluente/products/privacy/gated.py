@@ -36,7 +36,7 @@ class Visible:
     """The share, from 0 to 1, of what was measured that is told in rows of this level.
 
     `measured` is the name of an additive measure, or CELLS for the finest cells that hold any data. `level` is a
-    place column, the finest or a coarser one, `*` for the whole country, or empty for what is hidden.
+    place column, the finest or a coarser one, `total` for the whole country, or empty for what is hidden.
     """
 
     measured: str
