@@ -14,6 +14,7 @@ from typing import assert_never
 from urllib.parse import quote
 
 from afluente.core.clock import Clock
+from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.api.config import Auth, BasicAuth, OAuth2, TokenAuth
 from afluente.products.deliveries.delivery import DeliveryError
 from afluente.project.settings import SecretReference
@@ -72,7 +73,7 @@ class Credentials:
         value = self._secret(reference).strip()
         if not all(" " < character <= "~" for character in value):
             raise DeliveryError(
-                "delivery.api_credentials",
+                failure_codes.CREDENTIALS,
                 f"delivery {self._name}: {reference} holds a character that no header can carry",
                 hint="keep only the token there, on one line",
             )
@@ -94,7 +95,7 @@ class Credentials:
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token or not all("!" <= character <= "~" for character in token):
             raise DeliveryError(
-                "delivery.api_credentials",
+                failure_codes.CREDENTIALS,
                 f"delivery {self._name}: the token endpoint answered without a usable access_token",
                 hint="check auth.oauth2.token_url",
             )

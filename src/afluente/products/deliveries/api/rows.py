@@ -6,17 +6,13 @@ Invariant: what is read is the file of the manifest; a file that changed since i
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
 
+from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.api.config import ROW_FORMATS
 from afluente.products.deliveries.delivery import DeliveryError, Package, PackageFile
 from afluente.project.product import DeliverySettings
-
-_BATCH_ROWS = 8192
 
 
 def files_of_rows(package: Package, settings: DeliverySettings) -> tuple[PackageFile, ...]:
@@ -43,55 +39,41 @@ def files_of_rows(package: Package, settings: DeliverySettings) -> tuple[Package
 
 
 def verify_file(file: PackageFile) -> None:
-    """DeliveryError `delivery.file_changed` unless the file has the bytes that its manifest says."""
+    """DeliveryError `delivery.release_changed` unless the file has the bytes that its manifest says."""
     try:
         with file.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise DeliveryError(
-            "delivery.file_missing",
-            f"{file.name} of the release cannot be read: {error.strerror}",
-            hint="build the release again: `afluente product release`",
+            failure_codes.RELEASE_CHANGED,
+            f"{file.name} of the release cannot be read: {(error.strerror or type(error).__name__).lower()}",
+            hint="see what is left of the release: afluente product verify",
         ) from None
     if digest != file.sha256:
         raise DeliveryError(
-            "delivery.file_changed",
-            f"{file.name} has sha256 {digest[:12]} and its manifest says {file.sha256[:12]}",
-            hint="the release was changed after it was made: `afluente product verify`",
+            failure_codes.RELEASE_CHANGED,
+            f"{file.name} is not the file that was released: its hash is another one",
+            hint="see what was changed: afluente product verify",
         )
 
 
-def read_rows(file: PackageFile) -> Iterator[bytes]:
+def as_json_lines(file: PackageFile, folder: Path) -> Path:
+    """The file itself when it is of JSON lines; else the same rows written as such in `folder`, a temporary one."""
+    if file.format == "jsonl":
+        return file.path
+    import pyarrow.parquet as pq
+
+    from afluente.products.release.formats.jsonl import write_jsonl
+
+    path = folder / f"{file.output}.jsonl"
+    write_jsonl(path, pq.read_table(file.path))
+    return path
+
+
+def read_rows(path: Path) -> Iterator[bytes]:
     """Each row as the UTF-8 text of a JSON object, in the file's order."""
-    return _json_lines(file.path) if file.format == "jsonl" else _parquet_rows(file.path)
-
-
-def _json_lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         for line in stream:
             row = line.strip()
             if row:
                 yield row
-
-
-def _parquet_rows(path: Path) -> Iterator[bytes]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as reader:
-        for batch in reader.iter_batches(batch_size=_BATCH_ROWS):
-            rows: Sequence[dict[str, object]] = batch.to_pylist()
-            for row in rows:
-                text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_as_json)
-                yield text.encode()
-
-
-def _as_json(value: object) -> str | int | float:
-    """Dates and times after ISO 8601; a decimal as a number where that is exact, else as text."""
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        near = float(value)
-        return near if Decimal(repr(near)) == value else str(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    raise TypeError(f"a column of type {type(value).__name__} has no JSON form")

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ import httpx
 
 from afluente.core.clock import Clock
 from afluente.core.loopback import is_loopback
+from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.api.auth import Credentials
 from afluente.products.deliveries.api.config import ApiConfig, OAuth2
 from afluente.products.deliveries.api.idempotency import HEADER, quoted
@@ -33,14 +34,6 @@ MAX_ANSWER_BYTES = 64 * 1024
 _MAX_BACKOFF_SECONDS = 60.0
 
 Sleep = Callable[[float], None]
-
-
-class Busy(DeliveryError):
-    """The partner asks to come back at `not_before`, which is later than this try may wait."""
-
-    def __init__(self, code: str, message: str, *, not_before: datetime) -> None:
-        super().__init__(code, message, hint="it is tried again by itself", retryable=True)
-        self.not_before = not_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +123,13 @@ class ApiSession:
             asked = retry_after_seconds(answer.retry_after, now=self._clock.now())
             seconds = seconds if asked is None else asked
             if asked is not None and (asked > self._config.max_wait_seconds or not self._has(seconds)):
-                code = _CODES.get(answer.status, "delivery.api_server_error")
-                until = self._clock.now() + timedelta(seconds=asked)
-                raise Busy(code, f"{self._at(url)} asks to come back in {asked:g} s", not_before=until)
+                raise DeliveryError(
+                    _CODES.get(answer.status, "delivery.api_server_error"),
+                    f"{self._at(url)} answered {answer.status} and asks to come back in {asked:g} s",
+                    hint="it is tried again by itself",
+                    retryable=True,
+                    retry_after_seconds=asked,
+                )
         if attempt >= self._config.max_attempts or not self._has(seconds):
             if isinstance(answer, _Cut):
                 raise self._unreachable(url, answer.reason, attempts=attempt)
@@ -154,7 +151,7 @@ class ApiSession:
                 return _Answer(response.status_code, bytes(found), response.headers.get("retry-after", ""))
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise DeliveryError(
-                "delivery.api_refused",
+                failure_codes.REFUSED,
                 f"{self._at(url)}: the request cannot be written ({type(error).__name__})",
                 hint="check url and auth",
             ) from None
@@ -181,7 +178,7 @@ class ApiSession:
             )
         except ValueError:
             raise DeliveryError(
-                "delivery.api_credentials",
+                failure_codes.CREDENTIALS,
                 f"delivery {self._config.name}: {reference} is no secret of Standard Webhooks, which is base64",
                 hint="whsec_ and 24 to 64 bytes in base64",
             ) from None
@@ -193,7 +190,7 @@ class ApiSession:
     def _unreachable(self, url: str, reason: str, *, attempts: int) -> DeliveryError:
         times = "" if attempts == 1 else f" after {attempts} attempts"
         return DeliveryError(
-            "delivery.api_connection",
+            failure_codes.CONNECTION,
             f"{self._at(url)} did not answer{times}: {reason}",
             hint="it is tried again by itself; check the url and the network",
             retryable=True,
@@ -205,13 +202,13 @@ class ApiSession:
         match status:
             case 401 | 403:
                 return DeliveryError(
-                    "delivery.api_credentials",
+                    failure_codes.CREDENTIALS,
                     f"{at} refused the credentials ({status})",
                     hint="check auth and the secret behind it, then `afluente product redeliver`",
                 )
             case 400 if isinstance(self._config.auth, OAuth2) and url == self._config.auth.token_url:
                 return DeliveryError(
-                    "delivery.api_credentials", f"{at} refused to give a token (400)", hint="check auth.oauth2"
+                    failure_codes.CREDENTIALS, f"{at} refused to give a token (400)", hint="check auth.oauth2"
                 )
             case 409 | 429:
                 return DeliveryError(
@@ -228,7 +225,7 @@ class ApiSession:
                 )
             case 413:
                 return DeliveryError(
-                    "delivery.api_refused", f"{at} finds the chunk too large (413)", hint="lower chunk_rows"
+                    failure_codes.REFUSED, f"{at} finds the chunk too large (413)", hint="lower chunk_rows"
                 )
             case _ if status >= 500:
                 return DeliveryError(
@@ -239,13 +236,13 @@ class ApiSession:
                 )
             case _ if 300 <= status < 400:
                 return DeliveryError(
-                    "delivery.api_refused",
+                    failure_codes.REFUSED,
                     f"{at} redirects ({status}), and credentials are never sent on",
                     hint="set the final address as url",
                 )
             case _:
                 return DeliveryError(
-                    "delivery.api_refused",
+                    failure_codes.REFUSED,
                     f"{at} refused the request ({status})",
                     hint="check the url with the partner",
                 )
