@@ -12,7 +12,7 @@ from pathlib import Path
 from afluente import __version__
 
 _FOLDERS = ("contracts", "models", "products")
-_VARIABLE = re.compile(rb"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = re.compile(rb"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-[^{}]*)?\}")
 
 
 def fingerprint(root: Path, *, environment: Mapping[str, str], typed_in: Path) -> str:

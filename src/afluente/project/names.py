@@ -17,7 +17,7 @@ HINT = "lower-case letters, digits and _, beginning with a letter"
 
 def read_name(fields: Fields, key: str = "name") -> str:
     """The name under a key that must be there; empty after a mistake was noted."""
-    if not fields.node.mapping:
+    if not isinstance(fields.node.value, dict):
         return ""
     node = fields.require(key, hint=f"{key}: {HINT}")
     name = fields.text(key)

@@ -44,7 +44,7 @@ def _delivery(
 ) -> DeliverySettings | None:
     fields = Fields(node, mistakes, "a delivery")
     name = read_name(fields)
-    if not node.mapping:
+    if not isinstance(node.value, dict):
         return None
     fields.what = f"delivery {name!r}" if name else fields.what
     connector, inner = _connector(fields, known)

@@ -19,13 +19,19 @@ from afluente.project.yaml_node import Node
 KINDS: tuple[GuardrailKind, ...] = get_args(GuardrailKind)
 ON_BREACH: tuple[OnBreach, ...] = get_args(OnBreach)
 
-_Wanted = Literal["number", "whole", "text"]
+_Wanted = Literal["number", "whole", "text", "flag"]
 OPTIONS: dict[GuardrailKind, dict[str, _Wanted]] = {
     "freshness": {"max_age_hours": "number"},
-    "volume": {"max_change_percent": "number", "min_rows": "whole", "max_rows": "whole"},
-    "schema": {},
+    "volume": {
+        "max_change_percent": "number",
+        "comparable_days": "whole",
+        "min_rows": "whole",
+        "max_rows": "whole",
+        "z": "number",
+    },
+    "schema": {"allows_new_columns": "flag"},
     "contract": {},
-    "anomaly": {"measure": "text", "z": "number", "min_points": "whole"},
+    "anomaly": {"measure": "text", "z": "number", "state": "text"},
 }
 """The options of each kind; `docs/products.md` says what each means."""
 
@@ -55,7 +61,7 @@ def read_guardrails(product: Fields, outputs: Sequence[Output]) -> tuple[Guardra
 def _guardrail(node: Node, mistakes: Mistakes, outputs: Sequence[Output], written: Collection[str]) -> Guardrail | None:
     fields = Fields(node, mistakes, "a guardrail")
     name = read_name(fields)
-    if not node.mapping:
+    if not isinstance(node.value, dict):
         return None
     fields.what = f"guardrail {name!r}" if name else fields.what
     kind_node = fields.require("kind", hint=f"one of {', '.join(KINDS)}")
@@ -80,10 +86,6 @@ def _options(fields: Fields, kind: GuardrailKind) -> dict[str, str | int | float
     if kind in _REQUIRED:
         key, hint = _REQUIRED[kind]
         fields.require(key, hint=hint)
-    if kind == "volume" and not any(key in fields for key in wanted):
-        fields.mistakes.add(
-            "project.missing_key", f"{fields.what} says no limit", fields.node, hint="max_change_percent: 60"
-        )
     read: dict[str, str | int | float | bool] = {}
     for key, what in wanted.items():
         if fields.get(key) is None:
@@ -91,6 +93,8 @@ def _options(fields: Fields, kind: GuardrailKind) -> dict[str, str | int | float
         match what:
             case "text":
                 read[key] = fields.text(key)
+            case "flag":
+                read[key] = fields.boolean(key)
             case "whole":
                 read[key] = fields.integer(key, 0)
             case "number":

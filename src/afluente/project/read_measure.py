@@ -43,7 +43,7 @@ def read_measures(output: Fields) -> tuple[Measure, ...]:
 def _measure(node: Node, mistakes: Mistakes, what: str) -> Measure | None:
     fields = Fields(node, mistakes, f"a measure of {what}")
     name = read_name(fields)
-    if not node.mapping:
+    if not isinstance(node.value, dict):
         return None
     fields.what = f"measure {name!r} of {what}" if name else fields.what
     fields.only(("name", *AGGREGATIONS))

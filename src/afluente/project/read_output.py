@@ -33,7 +33,9 @@ _OF_ROWS = ("columns", "pseudonyms", "generalise")
 
 def read_outputs(product: Fields) -> tuple[Output, ...]:
     """Read `outputs`, of which there must be one."""
-    node = product.require("outputs", hint="a list of what is released") if product.node.mapping else None
+    node = (
+        product.require("outputs", hint="a list of what is released") if isinstance(product.node.value, dict) else None
+    )
     if node is None:
         return ()
     if not isinstance(node.value, tuple):
@@ -57,7 +59,7 @@ def written_names(product: Fields) -> set[str]:
 def _output(node: Node, mistakes: Mistakes) -> Output | None:
     fields = Fields(node, mistakes, "an output")
     name = read_name(fields)
-    if not node.mapping:
+    if not isinstance(node.value, dict):
         return None
     fields.what = f"output {name!r}" if name else fields.what
     is_of_cells = "measures" in fields or not any(key in fields for key in _OF_ROWS)
@@ -155,7 +157,7 @@ def _period(fields: Fields) -> tuple[str, Grain]:
         return "", "month"
     inner = Fields(node, fields.mistakes, f"period of {fields.what}")
     inner.only(("column", "grain"))
-    if node.mapping:
+    if isinstance(node.value, dict):
         inner.require("column", hint="a date or a time of the facts")
         inner.require("grain", hint="grain: day, or month")
     return inner.text("column"), inner.choice("grain", GRAINS, "month")
@@ -176,7 +178,7 @@ def _segment(fields: Fields) -> Segment | None:
         return None
     inner = Fields(node, fields.mistakes, f"segment of {fields.what}")
     inner.only(("column", "entity", "own", "measure"))
-    if not node.mapping:
+    if not isinstance(node.value, dict):
         return None
     for key, hint in (
         ("column", "the column that names a row's segment"),
@@ -218,22 +220,23 @@ def _with_rows(output: Output, fields: Fields) -> Output:
         one = _generalise(item, mistakes, fields.what)
         if one is not None:
             read.append(one)
-    named = [*(one.column for one in pseudonyms), *(one.column for one in read)]
-    for name in dict.fromkeys(named):
-        if named.count(name) > 1:
-            message = f"{fields.what} changes column {name!r} in two ways"
-            mistakes.add("product.conflict", message, output.place_of("generalise"), hint="keep one")
-        if columns and name not in columns:
-            key = "pseudonyms" if name in [one.column for one in pseudonyms] else "generalise"
-            message = f"{key!r} of {fields.what} names column {name!r}, which it does not release"
-            mistakes.add("project.unknown_column", message, fields.get(key), hint=did_you_mean(name, columns))
+    named: set[str] = set()
+    changes: list[PseudonymColumn | Generalise] = [*pseudonyms, *read]
+    for changed in changes:
+        if changed.column in named:
+            message = f"{fields.what} changes column {changed.column!r} in two ways"
+            mistakes.add("product.conflict", message, changed.place, hint="keep one")
+        elif columns and changed.column not in columns:
+            message = f"{fields.what} changes column {changed.column!r}, which it does not release"
+            mistakes.add("project.unknown_column", message, changed.place, hint=did_you_mean(changed.column, columns))
+        named.add(changed.column)
     return replace(output, columns=tuple(dict.fromkeys(columns)), pseudonyms=pseudonyms, generalise=tuple(read))
 
 
 def _generalise(node: Node, mistakes: Mistakes, what: str) -> Generalise | None:
     fields = Fields(node, mistakes, f"a 'generalise' of {what}")
     fields.only(("column", "keep", "truncate", "step"))
-    if not node.mapping:
+    if not isinstance(node.value, dict):
         return None
     fields.require("column", hint="{column: cep, keep: 5}")
     ways = [key for key in ("keep", "truncate", "step") if key in fields]

@@ -57,7 +57,7 @@ def read_product(
     name = read_name(fields, "product")
     fields.what = f"product {name!r}" if name else fields.what
     partner = read_name(fields, "partner")
-    for key, hint in _REQUIRED.items() if fields.node.mapping else ():
+    for key, hint in _REQUIRED.items() if isinstance(fields.node.value, dict) else ():
         fields.require(key, hint=hint)
     outputs = read_outputs(fields)
     product = Product(
