@@ -58,6 +58,7 @@ def load_project(
         models=tuple(reading.models),
         place=settings.place,
         products=tuple(reading.products),
+        alerts=settings.alerts,
         output_contracts=tuple(one for one in reading.contracts if one.table.layer == RELEASE),
     )
 

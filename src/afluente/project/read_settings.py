@@ -17,10 +17,12 @@ from afluente.core.errors import Place
 from afluente.core.language import Language
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
+from afluente.project.alert_settings import AlertSettings
 from afluente.project.cron import cron_mistake
 from afluente.project.fields import Fields, read_table
 from afluente.project.known import Known
 from afluente.project.mistakes import Mistakes
+from afluente.project.read_alerts import read_alerts
 from afluente.project.read_options import Options
 from afluente.project.secret_reference import PREFIX, find_literal_secrets
 from afluente.project.settings import (
@@ -61,6 +63,7 @@ class Settings:
     sources: tuple[SourceSettings, ...]
     schedules: tuple[Schedule, ...]
     place: Place
+    alerts: AlertSettings | None = None
 
 
 def read_settings(
@@ -71,8 +74,7 @@ def read_settings(
     fields = Fields(substitute(node, environment, mistakes), mistakes, "the project")
     fields.only(_KEYS)
     options = Options(mistakes, typed_in)
-    if (alerts := fields.get("alerts")) is not None:
-        mistakes.add("project.not_read", "'alerts' is not read by this version", alerts, is_key=True, is_warning=True)
+    alerts = fields.get("alerts")
     return Settings(
         name=_name(fields),
         timezone=_timezone(fields),
@@ -83,6 +85,7 @@ def read_settings(
         sources=tuple(_source(name, source, mistakes, options, known) for name, source in _named(fields, "sources")),
         schedules=tuple(_schedule(name, schedule, mistakes) for name, schedule in _named(fields, "schedules")),
         place=mistakes.place(fields.node),
+        alerts=None if alerts is None else read_alerts(alerts, mistakes),
     )
 
 

@@ -14,6 +14,7 @@ from afluente.project.contract import Contract
 from afluente.project.model import Model
 
 if TYPE_CHECKING:
+    from afluente.project.alert_settings import AlertSettings
     from afluente.project.product import Product
 
 
@@ -98,3 +99,4 @@ class Project:
     place: Place
     products: tuple[Product, ...] = ()
     output_contracts: tuple[Contract, ...] = ()
+    alerts: AlertSettings | None = None
