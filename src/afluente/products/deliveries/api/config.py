@@ -100,7 +100,7 @@ def parse(settings: DeliverySettings) -> ApiConfig | list[Problem]:
         options.refuse(
             f"carries {', '.join(settings.formats)}, and rows for an API are read from jsonl or parquet",
             "formats: [jsonl], or leave formats out",
-            code="source.api_formats",
+            code="api_formats",
         )
     return options.problems or config
 
@@ -142,13 +142,13 @@ def _url(options: DeliveryOptions, name: str, *, required: bool = False) -> str:
         options.refuse(
             f"option '{name}' holds a user or password",
             "use auth: {user: ..., password: secret:env:NAME}",
-            code="source.literal_secret",
+            code="literal_secret",
         )
     elif parts.scheme == "http" and not is_loopback(host):
         options.refuse(
             f"option '{name}' goes to {host} without TLS",
             f"{name}: https://...; http is for this machine only",
-            code="source.insecure",
+            code="insecure",
         )
     return url
 
@@ -167,7 +167,7 @@ def _auth(options: DeliveryOptions) -> Auth | None:
     elif kinds == ["user"]:
         user, password = section.text_or_secret("user"), section.secret("password")
         if not section.has("password"):
-            section.refuse("option 'auth.password' is missing", code="source.option_missing")
+            section.refuse("option 'auth.password' is missing", code="option_missing")
         if user is not None and password is not None:
             auth = BasicAuth(user, password)
     elif kinds == ["oauth2"]:
@@ -190,6 +190,6 @@ def _oauth2(options: DeliveryOptions) -> OAuth2 | None:
     scope = section.text("scope")
     for name in ("client_id", "client_secret"):
         if not section.has(name):
-            section.refuse(f"option 'auth.oauth2.{name}' is missing", code="source.option_missing")
+            section.refuse(f"option 'auth.oauth2.{name}' is missing", code="option_missing")
     section.finish()
     return OAuth2(url, client, password, scope) if client is not None and password is not None else None

@@ -1,0 +1,59 @@
+"""The sender of an API delivery killed with SIGKILL, again and again: the partner still has each chunk once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from afluente.demo.loopback.partner_api import PartnerApi
+from afluente.demo.loopback.partner_behaviour import Fault
+from tests.integration.products_api_received import assert_exactly_once
+from tests.integration.products_delivery_package import make_package
+
+ROOT = Path(__file__).parents[2]
+SENDER = Path(__file__).with_name("products_api_sender.py")
+ROWS = 200
+FAULTS = ("cut_before", "cut_after", "error_after", "in_flight", "busy", "twice")
+
+
+def start(root: Path, url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(SENDER), str(root), url, str(ROWS)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sender_killed_anywhere_delivers_each_chunk_exactly_once(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    folder = tmp_path / "received"
+    kills = 0
+    with PartnerApi(folder) as partner:
+        partner.behaviour.inject(*(Fault(chance.choice(FAULTS)) for _ in range(25)))
+        while True:
+            sender = start(tmp_path, partner.url)
+            assert sender.stdout is not None
+            with sender:
+                sender.stdout.readline()
+                wanted = len(partner.behaviour.seen) + chance.randint(1, 12)
+                while kills < 6 and sender.poll() is None and len(partner.behaviour.seen) < wanted:
+                    time.sleep(0.001)
+                time.sleep(chance.random() * 0.01)
+                if kills < 6 and sender.poll() is None:
+                    os.kill(sender.pid, signal.SIGKILL)
+                    kills += 1
+            if sender.returncode == 0:
+                break
+            assert sender.returncode == -signal.SIGKILL
+    assert kills >= 3
+    assert_exactly_once(folder, make_package(tmp_path / "release", {"vendas_mes": ROWS}), {"vendas_mes"})
