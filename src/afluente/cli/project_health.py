@@ -1,4 +1,4 @@
-"""Whether a project can work on this machine: its files, folders, lake, state, engine and sources.
+"""Whether a project can work on this machine: its files, folders, lake, state, engine, sources and deliveries.
 
 Invariant: no data is read or written, but for an empty file that is made and removed where writing is needed.
 """
@@ -38,6 +38,8 @@ def project_findings(arguments: Namespace) -> Iterator[Finding]:
         yield _tried("engine", lambda: _engine(workspace))
         for source in project.sources:
             yield _tried(f"source {source.name}", _discovery(workspace, source.name))
+        if project.products:
+            yield from _deliveries(workspace)
 
 
 def _lake(workspace: Workspace) -> Finding:
@@ -70,6 +72,19 @@ def _engine(workspace: Workspace) -> str:
 
 def _discovery(workspace: Workspace, name: str) -> Callable[[], str]:
     return lambda: workspace.source(name).discover().summary
+
+
+def _deliveries(workspace: Workspace) -> Iterator[Finding]:
+    """Each way out, connected to and signed in without sending."""
+    from afluente.products.delivery_checks import check_connections
+
+    for one in check_connections(workspace):
+        what = f"delivery {one.product}/{one.name}"
+        if one.error is not None:
+            yield _bad(what, one.error)
+        elif one.receipt is not None:
+            told = ", ".join(str(value) for value in one.receipt.details.values() if value)
+            yield Finding("ok", what, f"{one.connector}: {told}" if told else one.connector)
 
 
 def _tried(what: str, look: Callable[[], str]) -> Finding:
