@@ -55,7 +55,7 @@ class Keys:
         return ("period", *self.dimensions, *self.places)
 
 
-class Aggregation:
+class OutputFacts:
     """The facts of an output between two days, readable until it is left: use it in a `with`."""
 
     def __init__(

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from afluente.core.errors import DataRefused
-from afluente.products.privacy.aggregate import Aggregation
+from afluente.products.privacy.aggregate import OutputFacts
 from afluente.products.privacy.bands import Band
 from afluente.products.privacy.coarsen import Narrowed, coarsen
 from afluente.products.privacy.gated import Finding, GatedOutput
@@ -67,7 +67,7 @@ def pass_cells(
     two coarser ones.
     """
     looking = inspect or partial(_audited, workspace, product, output, at)
-    with Aggregation(workspace, output, version=at.get(output.facts), days=days) as facts:
+    with OutputFacts(workspace, output, version=at.get(output.facts), days=days) as facts:
         cells = facts.cells()
         places = _places(cells, facts, output)
         rolled = roll_up(
@@ -101,7 +101,7 @@ def pass_cells(
 
 
 def _draft(
-    facts: Aggregation,
+    facts: OutputFacts,
     rolled: RollUp,
     cells: pa.Table,
     product: Product,
@@ -118,7 +118,7 @@ def _draft(
     return _Draft(rows, bands, told)
 
 
-def _places(cells: pa.Table, facts: Aggregation, output: Output) -> CellPlaces:
+def _places(cells: pa.Table, facts: OutputFacts, output: Output) -> CellPlaces:
     """The cells' groups and places as codes, each place with all that lie above it."""
     group = np.zeros(len(cells), dtype=np.int64)
     for name in ("period", *facts.keys.dimensions):

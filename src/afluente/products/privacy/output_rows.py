@@ -19,21 +19,22 @@ import pyarrow.compute as pc
 
 from afluente.models.arrow_types import arrow_type
 from afluente.models.spark_types import parse_type
-from afluente.products.privacy.region import Region, Told
+from afluente.products.privacy.region import Quantity, Region, Told
 from afluente.products.privacy.roll_up import HIDDEN, RollUp
 from afluente.project.output_columns import LEVEL_COLUMN, PLACES_COLUMN, WHOLE, period_column, share_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from afluente.products.privacy.aggregate import Aggregation
+    from afluente.products.privacy.aggregate import OutputFacts
     from afluente.products.privacy.bands import Band
     from afluente.project.contract import Column, Contract
-    from afluente.project.product import Measure, Output
+    from afluente.project.product import Aggregation, Measure, Output
 
     Integers = NDArray[np.int64]
 
 NO_LIMIT = (date.min, date.max)
+_QUANTITIES: Mapping[Aggregation, Quantity] = {"sum": "sum", "distinct": "distinct", "count": "count"}
 _LOGICAL_TYPES = {
     "string": pa.string(),
     "integer": pa.int64(),
@@ -121,7 +122,7 @@ class OutputRows:
 
 
 def rows_of(
-    facts: Aggregation,
+    facts: OutputFacts,
     rolled: RollUp,
     cells: pa.Table,
     output: Output,

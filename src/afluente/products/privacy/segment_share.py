@@ -15,13 +15,13 @@ from afluente.products.privacy.dominance import Contributions
 from afluente.products.privacy.region import Region, Told
 
 if TYPE_CHECKING:
-    from afluente.products.privacy.aggregate import Aggregation
+    from afluente.products.privacy.aggregate import OutputFacts
     from afluente.products.privacy.output_rows import OutputRows
     from afluente.project.product import PrivacyPolicy, Segment
 
 
 def share_bands(
-    facts: Aggregation, rows: OutputRows, regions: list[Region], segment: Segment, policy: PrivacyPolicy
+    facts: OutputFacts, rows: OutputRows, regions: list[Region], segment: Segment, policy: PrivacyPolicy
 ) -> tuple[list[Band | None], list[Told]]:
     """The band of each row, and what they tell; rows of the same days, places and segment share one."""
     wanted = [_of_segment(region, segment) for region in regions]
