@@ -38,8 +38,8 @@ proof: $(TEST_STAMP)
 	AFLUENTE_PROOF=full $(BIN)/python -m pytest -q -m proof
 
 check: $(TEST_STAMP)
-	$(BIN)/ruff format --check src tests bench tools
-	$(BIN)/ruff check src tests bench tools
+	$(BIN)/ruff format --check src agent/src tests bench tools
+	$(BIN)/ruff check src agent/src tests bench tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry src

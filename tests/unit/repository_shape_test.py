@@ -12,9 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "afluente"
-ROOMS = ("cli", "demo", "products", "watch", "runs", "models", "conform", "sources", "lake", "engines", "state", "project", "core")
+ROOMS = ("cli", "hub", "demo", "products", "fleet", "watch", "runs", "models", "conform", "sources", "lake", "engines", "state", "project", "core")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
-CODE = (PACKAGE, ROOT / "bench", ROOT / "tools")
+CODE = (PACKAGE, ROOT / "agent" / "src", ROOT / "bench", ROOT / "tools")
 MOST_LINES = 500
 EXPLAINED_FROM_LINES = 400
 TEXT_SUFFIXES = {"", ".py", ".md", ".toml", ".txt", ".in", ".sh", ".yaml", ".yml", ".sql", ".csv", ".example", ".mako"}

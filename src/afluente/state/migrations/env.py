@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from afluente.state import release_schema, watch_schema  # noqa: F401 - they describe tables in METADATA
+from afluente.state import fleet_schema, release_schema, watch_schema  # noqa: F401 - they describe tables in METADATA
 from afluente.state.schema import METADATA
 
 context.configure(

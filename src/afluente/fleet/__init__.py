@@ -1,0 +1,1 @@
+"""The fleet: sites, admission, loading, diagnosis, updates. The doors stand in `hub`."""

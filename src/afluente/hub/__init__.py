@@ -1,0 +1,1 @@
+"""The doors of the fleet: what agents reach and what operators reach, on separate ports."""
