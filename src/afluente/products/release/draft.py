@@ -1,0 +1,160 @@
+"""A release as it would be: every output through its gate, its contract and the guardrails. Writes no file.
+
+Invariant: each output is audited against everything told before and everything the outputs before it in the same
+release tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from afluente.products.guardrails import Watched, evaluate_guardrails
+from afluente.products.privacy.gated import Utility
+from afluente.products.release.contract_check import check_contract
+from afluente.products.release.folder import MANIFEST
+from afluente.products.release.manifest import ManifestOutput, read_manifest
+from afluente.products.release.reason import Reason, has_action
+from afluente.products.release.told_before import ToldBefore, told_before
+from afluente.state import releases
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from afluente.products.privacy.gated import GatedOutput
+    from afluente.products.privacy.region import Told
+    from afluente.products.release.gates import Gates
+    from afluente.products.release.selection import Selected, Selection
+    from afluente.project.product import Output, Product
+    from afluente.runs.steps.workspace import Workspace
+    from afluente.state.json_value import Json
+    from afluente.watch.checks import Schema
+
+Verdict = Literal["released", "held", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftOutput:
+    """One output, gated: `table` is what its files would hold, `told` what the ledger would keep."""
+
+    selected: Selected
+    table: pa.Table
+    told: tuple[Told, ...]
+    utility: Utility
+
+    @property
+    def output(self) -> Output:
+        return self.selected.output
+
+    def in_manifest(self) -> ManifestOutput:
+        days = self.selected.days
+        period = (days[0].isoformat(), days[1].isoformat()) if days else None
+        return ManifestOutput(self.output.name, self.selected.contract, self.table.schema, self.table.num_rows, period)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`before` is what the audit was made against; a release may be recorded only while that is still the ledger."""
+
+    selection: Selection
+    outputs: tuple[DraftOutput, ...]
+    before: ToldBefore
+    reasons: tuple[Reason, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        if has_action(self.reasons, "refuse"):
+            return "refused"
+        return "held" if has_action(self.reasons, "hold") else "released"
+
+
+def draft_release(
+    workspace: Workspace,
+    product: Product,
+    selection: Selection,
+    gates: Gates,
+    *,
+    origin: str,
+    is_recorded: bool,
+) -> Draft:
+    """Make the draft. With `is_recorded` the figures the guardrails saw are kept, under `origin`."""
+    before = told_before(workspace, product, gates.read_ledger)
+    earlier = _last_schemas(workspace, product)
+    told: list[Told] = list(before.told)
+    outputs: list[DraftOutput] = []
+    watched: list[Watched] = []
+    reasons: list[Reason] = []
+    for selected in selection.outputs:
+        output = selected.output
+        gated = _gated(workspace, product, selected, selection, gates, told)
+        checked = check_contract(workspace, output, selected.contract, gated.table)
+        told += gated.told
+        reasons += [
+            Reason(one.code, one.action, one.message_pt, one.message_en, output.name, one.cell)
+            for one in gated.findings
+        ]
+        reasons += checked.reasons
+        outputs.append(DraftOutput(selected, checked.table, gated.told, gated.utility))
+        watched.append(
+            Watched(
+                output=output,
+                days=selected.days,
+                rows=checked.table.num_rows,
+                columns=_schema(checked.table),
+                columns_before=earlier.get(output.name),
+                outcomes=checked.outcomes,
+                version=selection.inputs.versions[output.facts],
+                committed_at=selection.inputs.committed_at[output.facts],
+            )
+        )
+    reasons += evaluate_guardrails(workspace, product, watched, origin=origin, is_recorded=is_recorded)
+    return Draft(selection, tuple(outputs), before, tuple(reasons))
+
+
+def utility_as_json(utility: Utility) -> Mapping[str, Json]:
+    """As it is kept in the state and shown to the operator; it is never sent."""
+    return {
+        "rows": utility.rows,
+        "cells": utility.cells,
+        "shares": [
+            {"measured": share.measured, "level": share.level, "share": round(share.share, 6)}
+            for share in utility.shares
+        ],
+    }
+
+
+def _gated(
+    workspace: Workspace,
+    product: Product,
+    selected: Selected,
+    selection: Selection,
+    gates: Gates,
+    told: Sequence[Told],
+) -> GatedOutput:
+    output, contract = selected.output, selected.contract
+    at = selection.inputs.of(output.facts)
+    if output.is_of_cells:
+        return gates.cells(workspace, product, output, contract, at=at, told=told, days=selected.days)
+    return gates.rows(workspace, product, output, contract, at=at)
+
+
+def _schema(table: pa.Table) -> Schema:
+    from afluente.conform.spark_types import spark_type_of
+
+    return tuple((field.name, spark_type_of(field.type)) for field in table.schema)
+
+
+def _last_schemas(workspace: Workspace, product: Product) -> dict[str, Schema]:
+    """The columns each output had in the newest release whose manifest is still there."""
+    with workspace.state.read() as connection:
+        told = releases.of_product(connection, product.name, statuses=("released",), limit=50)
+    found: dict[str, Schema] = {}
+    for release in told:
+        path = Path(workspace.project.root, release.folder, MANIFEST)
+        if set(release.period) <= set(found) or not path.is_file():
+            continue
+        for name, columns in read_manifest(path.read_bytes()).schemas.items():
+            found.setdefault(name, columns)
+    return found

@@ -1,0 +1,67 @@
+"""The privacy gates a release passes, and the file its ledger is kept in, as one thing that can be handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from afluente.core.tables import TableName
+from afluente.products.release.periods import Days
+from afluente.products.release.told_before import ReadLedger
+
+if TYPE_CHECKING:
+    from afluente.products.privacy.gated import GatedOutput
+    from afluente.products.privacy.region import Told
+    from afluente.project.contract import Contract
+    from afluente.project.product import Output, Product
+    from afluente.runs.steps.workspace import Workspace
+
+
+class PassCells(Protocol):
+    """The gate of outputs of cells."""
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        product: Product,
+        output: Output,
+        contract: Contract,
+        *,
+        at: Mapping[TableName, int],
+        told: Sequence[Told],
+        days: Days | None,
+    ) -> GatedOutput: ...
+
+
+class PassRows(Protocol):
+    """The gate of outputs of rows."""
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        product: Product,
+        output: Output,
+        contract: Contract,
+        *,
+        at: Mapping[TableName, int],
+    ) -> GatedOutput: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """`write_ledger` keeps what an output tells; `read_ledger` gives it back."""
+
+    cells: PassCells
+    rows: PassRows
+    read_ledger: ReadLedger
+    write_ledger: Callable[[Path, Sequence[Told]], None]
+
+
+def default_gates() -> Gates:
+    from afluente.products.privacy.gate import pass_cells
+    from afluente.products.privacy.ledger_file import read_ledger, write_ledger
+    from afluente.products.privacy.rows_gate import pass_rows
+
+    return Gates(pass_cells, pass_rows, read_ledger, write_ledger)
