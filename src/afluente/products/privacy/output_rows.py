@@ -103,16 +103,13 @@ class OutputRows:
     def told(self, regions: Sequence[Region], amounts: Mapping[str, str], different: Mapping[str, str]) -> list[Told]:
         """What the rows tell: each figure exactly."""
         stated: list[Told] = []
-        done: set[tuple[str, str]] = set()
+        done: set[tuple[Quantity, str]] = set()
         for measure in self.output.measures:
-            figure = figure_of(measure, amounts, different)
-            if not figure or (measure.aggregation, measure.column) in done:
+            kind = _QUANTITIES.get(measure.aggregation)
+            if kind is None or (kind, measure.column) in done:
                 continue
-            done.add((measure.aggregation, measure.column))
-            kind = (
-                "sum" if measure.aggregation == "sum" else "distinct" if measure.aggregation == "distinct" else "count"
-            )
-            values = self.figures.column(figure).to_pylist()
+            done.add((kind, measure.column))
+            values = self.figures.column(figure_of(measure, amounts, different)).to_pylist()
             for region, value in zip(regions, values, strict=True):
                 exact = float(value)
                 stated.append(
