@@ -99,9 +99,12 @@ class Options:
         return ()
 
     def integer(self, name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
+        """A whole number; digits in a text are one too, since a variable gives a text."""
         value = self._take(name)
         if value is None:
             return default
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value[:18])
         if isinstance(value, int) and not isinstance(value, bool):
             if value >= minimum and (maximum is None or value <= maximum):
                 return value
