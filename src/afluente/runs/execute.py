@@ -208,12 +208,22 @@ class Runs:
         return self._carry_out(lock, taken or run, plan)
 
     def _give_up(self, run: Run) -> None:
+        now = self._clock.now()
         with self._database.write() as connection:
+            events.append(
+                connection,
+                at=now,
+                kind="run.failed",
+                subject=run.id,
+                run_id=run.id,
+                payload={"error_code": "runs.gave_up"},
+                key=f"{run.id}/end",
+            )
             runs_table.end(
                 connection,
                 run.id,
                 status="failed",
-                at=self._clock.now(),
+                at=now,
                 error_code="runs.gave_up",
                 error_message=(
                     f"run {run.id} was interrupted {run.takeovers_without_progress} times without ending a step"
