@@ -6,53 +6,21 @@ not describe column by column.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
 from afluente.core.errors import Place, Problem
 from afluente.core.nearest import did_you_mean
-from afluente.core.tables import RELEASE, TableName
+from afluente.core.tables import RELEASE
 from afluente.project.contract import Classification, Contract
+from afluente.project.facts_columns import RESTRICTED, FactsColumn, facts_columns
 from afluente.project.known import Known
 from afluente.project.model import Model
 from afluente.project.output_columns import output_columns
 from afluente.project.product import Output, Product
 from afluente.project.sql_type import logical_types_of
 
-_TYPE_OF_LOGICAL = {"string": "string", "integer": "bigint", "boolean": "boolean", "date": "date"}
-_RESTRICTED: tuple[Classification, ...] = ("direct_identifier", "quasi_identifier", "sensitive")
 _NUMBERS = frozenset({"integer", "number"})
 _TIMES = frozenset({"date", "timestamp"})
-
-
-@dataclass(frozen=True, slots=True)
-class FactsColumn:
-    """A column of a product's facts; `type` is a Spark SQL type, empty when the contract leaves it open."""
-
-    type: str
-    classification: Classification
-
-
-def facts_columns(
-    table: TableName, contracts: Iterable[Contract], models: Iterable[Model]
-) -> dict[str, FactsColumn] | None:
-    """The columns that a table's model or contract declares, of the stricter classification where both do.
-
-    None when nothing declares the table.
-    """
-    contract = next((one for one in contracts if one.table == table), None)
-    model = next((one for one in models if one.table == table), None)
-    if contract is None and (model is None or table.layer != "gold"):
-        return None
-    columns = {one.name: FactsColumn(one.type, one.classification) for one in model.columns} if model else {}
-    for one in contract.columns if contract else ():
-        kind = one.physical_type or _TYPE_OF_LOGICAL.get(one.logical_type, "")
-        declared = columns.get(one.name)
-        if declared is None:
-            columns[one.name] = FactsColumn(kind, one.classification)
-        elif declared.classification not in _RESTRICTED:
-            columns[one.name] = FactsColumn(declared.type, one.classification)
-    return columns
 
 
 def check_products(
@@ -111,10 +79,30 @@ class _Check:
             for output in product.outputs:
                 self._check_output(product, output)
             self._check_deliveries(product)
+        self._check_rows_beside_cells()
         return self._problems
 
     def _add(self, place: Place, code: str, message: str, hint: str = "", *, is_warning: bool = False) -> None:
         self._problems.append(Problem(place, code, message, hint, is_warning))
+
+    def _check_rows_beside_cells(self) -> None:
+        """The ledger cannot tell what rows say of cells: one partner gets only one of the two from a table."""
+        for product in self._products:
+            of_cells = {
+                output.facts
+                for other in self._products
+                if _share_what_they_receive(product, other)
+                for output in other.outputs
+                if output.is_of_cells
+            }
+            for output in product.outputs:
+                if not output.is_of_cells and output.facts in of_cells:
+                    message = (
+                        f"output {output.name!r} gives partner {product.partner!r} rows of {output.facts}, of which it"
+                        " or an ally gets cells"
+                    )
+                    hint = "release one of the two, or make the rows of another table"
+                    self._add(output.place_of("facts"), "product.rows_and_cells", message, hint)
 
     def _check_deliveries(self, product: Product) -> None:
         check = self._known.check_delivery
@@ -208,7 +196,7 @@ class _Check:
         if output.person:
             self._column(output, output.person, facts, output.place_of("person"), "'person'")
             return
-        personal = [name for name, column in facts.items() if column.classification in _RESTRICTED]
+        personal = [name for name, column in facts.items() if column.classification in RESTRICTED]
         if "person" not in output.key_places:
             self._add(
                 output.place,
@@ -231,6 +219,7 @@ class _Check:
         names = output.columns or (tuple(one.name for one in contract.columns) if contract is not None else ())
         place = output.place_of("columns")
         pseudonyms = {one.column for one in output.pseudonyms}
+        generalised = {one.column for one in output.generalise}
         self._column(output, output.person, facts, output.place_of("person"), "'person'")
         for name in names:
             if output.columns:
@@ -238,10 +227,13 @@ class _Check:
             column = facts.get(name)
             if column is None or name in pseudonyms:
                 continue
+            if name not in generalised and column.type and "timestamp" in logical_types_of(column.type):
+                message = f"output {output.name!r} releases column {name!r}, a time of the day"
+                self._add(place, "product.period", message, f"generalise: [{{column: {name}, truncate: day}}]")
             if column.classification == "direct_identifier":
                 message = f"output {output.name!r} releases column {name!r}, a direct identifier"
                 self._add(place, "product.direct_identifier", message, f"pseudonyms: [{name}], or leave it out")
-            elif column.classification in _RESTRICTED and not output.person:
+            elif column.classification in RESTRICTED and not output.person:
                 message = (
                     f"output {output.name!r} releases column {name!r}, {_said(column.classification)}, and does not"
                     " say whose rows they are"
@@ -297,6 +289,10 @@ class _Check:
             elif column.classification == "direct_identifier" and output.is_of_cells:
                 message = f"contract {contract.table} has column {name!r} as a direct identifier"
                 self._add(column.place, "product.direct_identifier", message, "it never leaves; leave it out")
+
+
+def _share_what_they_receive(one: Product, other: Product) -> bool:
+    return one.partner == other.partner or other.partner in one.allies or one.partner in other.allies
 
 
 def _said(classification: Classification) -> str:

@@ -91,11 +91,11 @@ def _rows(output: Output, facts: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def generalised_type(one: Generalise, facts_type: str) -> str:
-    """The type a column has after it was made coarser: text, but numbers stay numbers and days dates."""
+    """The type a column has after it was made coarser: text, but numbers stay numbers."""
     if one.step:
         is_whole = facts_type.strip().lower() in _WHOLE_NUMBERS and one.step == int(one.step)
         return "bigint" if is_whole else "double"
-    return "date" if one.truncate == "day" else "string"
+    return "string"
 
 
 def _sum_type(facts_type: str) -> str:

@@ -61,7 +61,7 @@ outputs:
       - {name: preco_medio, ratio: [receita, unidades]}
     segment: {column: segmento, entity: marca, own: [Hungry, Ouch], measure: valor}
   - name: perfil
-    facts: gold.fato
+    facts: gold.perfis
     contract: release.perfil
     formats: csv
     columns: [cliente_id, cep, nascimento, quantidade, produto]
@@ -140,6 +140,7 @@ PROFILE = {
 }
 PRODUCT_FILES = {
     "models/fato.sql": FACTS,
+    "models/perfis.sql": FACTS,
     "products/marca.yaml": PRODUCT,
     "products/irma.yaml": ALLY,
     "contracts/vendas_dia.odcs.yaml": _contract("vendas_dia", DAY),

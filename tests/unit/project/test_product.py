@@ -158,6 +158,25 @@ def test_a_product_of_a_table_that_only_a_contract_declares(write: Write, files:
     assert check_project(root, environment={}, typed_in=root) == []
 
 
+@pytest.mark.parametrize("through", ["", "models/meio.sql"])
+def test_a_gold_column_of_an_identifiers_name_is_one_until_it_is_declared_public(write: Write, through: str) -> None:
+    """The model's author forgot to classify `cpf`, which silver.clientes has as a direct identifier."""
+    facts = PRODUCT_FILES["models/fato.sql"].replace("string, classification: direct_identifier", "string")
+    files = {"products/marca.yaml": PRODUCT.replace("[produto_id, marca]", "[produto_id, marca, cpf]")}
+    if through:
+        files[through] = facts
+        facts = facts.replace("silver.clientes", "gold.meio")
+
+    told = check_project(write({**PRODUCT_FILES, **files, "models/fato.sql": facts}), environment={}, typed_in=Path())
+    public = facts.replace("cpf, type: string", "cpf, type: string, classification: public")
+    others = check_project(
+        write({**PRODUCT_FILES, **files, "models/fato.sql": public}), environment={}, typed_in=Path()
+    )
+
+    assert "product.direct_identifier" in [one.code for one in told]
+    assert "product.direct_identifier" not in [one.code for one in others]
+
+
 def test_a_broken_contract_is_told_and_not_what_follows_from_it(write: Write) -> None:
     broken = PRODUCT_FILES["contracts/total.odcs.yaml"].replace("physicalName: release.total", "physicalName: x")
     root = write({**PRODUCT_FILES, "contracts/total.odcs.yaml": broken})
@@ -217,7 +236,7 @@ def test_the_columns_of_rows_have_the_types_they_leave_with() -> None:
                 pseudonyms=(PseudonymColumn("a", Place("p")),),
                 generalise=(Generalise("b", Place("p"), truncate="day"),),
             ),
-            (("a", "string"), ("b", "date")),
+            (("a", "string"), ("b", "string")),
         ),
         (
             Output(

@@ -105,7 +105,7 @@ MISTAKES = {
         "name: perfil\n",
         "name: vendas_dia\n",
         "product.duplicate_name",
-        "  - name: vendas_dia\n    facts: gold.fato\n    contract: release.perfil",
+        "  - name: vendas_dia\n    facts: gold.perfis\n    contract: release.perfil",
         "rename",
     ),
     "output_key": Mistake(P, "    dimensions:", "    dimension:", "project.unknown_key", "dimension:", "'dimensions'"),
@@ -333,11 +333,28 @@ MISTAKES = {
         "never",
         P,
     ),
+    "rows_beside_cells": Mistake(
+        P,
+        "facts: gold.perfis",
+        "facts: gold.fato",
+        "product.rows_and_cells",
+        "facts: gold.fato\n    contract: release.perfil",
+        "another table",
+    ),
+    "rows_time": Mistake(
+        P,
+        "quantidade, produto]",
+        "quantidade, produto, pedido_em]",
+        "product.period",
+        "columns:",
+        "truncate: day",
+    ),
     "yaml": Mistake(P, "allies: [irma]", "allies: [irma", "project.yaml_syntax", "", ""),
     "not_a_product": Mistake(A, A, "- 1\n", "project.wrong_type", "- 1", ""),
 }
 # Mistakes that make other names wrong too.
 ALSO = {
+    "rows_time",
     "unknown_key",
     "pseudonym_literal",
     "period_grain",
