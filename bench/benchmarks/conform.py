@@ -17,6 +17,8 @@ DEFAULT_ROWS = 10_000_000
 SUMMARY = "dirty bronze to silver + quarantine + repairs + gold, as Delta"
 WARM_UP_ROWS = 20_000
 OURS = "ours"
+SHARE = 0.6
+"""Of the machine's memory, what the engine takes when it is not told."""
 
 
 def run(options: Options) -> float | None:
@@ -26,10 +28,10 @@ def run(options: Options) -> float | None:
     _warm(source)
     with tempfile.TemporaryDirectory(dir=options.data, prefix="out-") as scratch:
         out = Path(scratch)
-        for contender in _contenders(small, out / "warm"):
+        for contender in _contenders(small, out / "warm", options.memory_limit_bytes):
             if not contender.note:
                 measure(contender)
-        contenders = [c for c in _contenders(source, out / "measured") if not c.note]
+        contenders = [c for c in _contenders(source, out / "measured", options.memory_limit_bytes) if not c.note]
         taken: dict[str, list[Measurement]] = {c.name: [] for c in contenders}
         outcomes: dict[str, Outcome] = {}
         for turn in range(options.repeats):
@@ -40,7 +42,7 @@ def run(options: Options) -> float | None:
                     outcomes[contender.name] = read_outcome(out / "measured" / contender.name)
     measured = {name: middle(runs) for name, runs in taken.items()}
     show_measurements(measured, rows=options.rows)
-    for contender in _contenders(source, out):
+    for contender in _contenders(source, out, options.memory_limit_bytes):
         if contender.note:
             print(f"  {contender.name:<12} {contender.note}")
     are_equal = _show_outcomes(outcomes)
@@ -50,14 +52,18 @@ def run(options: Options) -> float | None:
     return measured[OURS].seconds / measured[best].seconds
 
 
-def _contenders(source: Path, out: Path) -> list[Contender]:
-    def command(name: str, program: str) -> list[str]:
-        return module(program, str(source), str(out / name))
+def _contenders(source: Path, out: Path, memory_limit_bytes: int | None) -> list[Contender]:
+    """Ours is told of a machine's memory as it would find it there: the engine takes its default share."""
+
+    def command(name: str, program: str, *more: str) -> list[str]:
+        return module(program, str(source), str(out / name), *more)
+
+    engine = [f"{int(memory_limit_bytes * SHARE) >> 20}MiB"] if memory_limit_bytes else []
 
     return [
         Contender("polars", command("polars", "bench.peers.conform_polars")),
         Contender("duckdb", command("duckdb", "bench.peers.conform_duckdb")),
-        Contender(OURS, command(OURS, "bench.ours.conform"), note=MISSING),
+        Contender(OURS, command(OURS, "bench.ours.conform", *engine), note=MISSING),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The conform job by our own contract: `python -m bench.ours.conform BRONZE OUT`.
+"""The conform job by our own contract: `python -m bench.ours.conform BRONZE OUT [MEMORY]`.
 
 A project is made around the bronze table, and its steps do the job as `afluente run` would: the contract conforms it,
 the rules are asked, a model makes gold, and all of it is committed. The tables are then shown under the names
@@ -77,4 +77,5 @@ def _show(root: Path, out: Path, repairs: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    conform(Path(sys.argv[1]), Path(sys.argv[2]))
+    limits = [f"{{duckdb: {{memory_limit: {limit}}}}}" for limit in sys.argv[3:4]]
+    conform(Path(sys.argv[1]), Path(sys.argv[2]), engine=limits[0] if limits else "duckdb")
