@@ -14,8 +14,9 @@ import pytest
 
 from afluente.core.clock import SetClock
 from afluente.core.errors import CheckFailed
+from afluente.demo.loopback.certificate import make_certificate
 from afluente.demo.loopback.partner_api import PartnerApi
-from afluente.demo.loopback.partner_behaviour import Fault, Login
+from afluente.demo.loopback.partner_behaviour import Answered, Asked, Fault, Login, PartnerBehaviour
 from afluente.products.deliveries.api.deliver import Api
 from afluente.products.deliveries.api.webhook_signature import sign
 from afluente.products.deliveries.delivery import DeliveryError, Package, Receipt
@@ -377,8 +378,6 @@ def test_an_output_without_rows_to_read_is_refused_before_anything_is_sent(sende
 
 
 def test_requests_carry_the_signature_of_standard_webhooks(tmp_path, package) -> None:
-    from afluente.demo.loopback.partner_behaviour import Asked, PartnerBehaviour
-
     asked: list[Asked] = []
 
     class Listening(PartnerBehaviour):
@@ -447,3 +446,42 @@ def test_a_chunk_with_a_row_that_is_too_large_is_refused_before_anything_is_sent
 def test_http_to_another_machine_is_refused(tmp_path) -> None:
     with pytest.raises(CheckFailed):
         Sender(tmp_path, {"url": "http://partner.example/releases"})
+
+
+def test_a_certificate_is_always_verified(tmp_path, package) -> None:
+    certificate = make_certificate(tmp_path / "tls")
+    with PartnerApi(tmp_path / "received", tls=certificate.server_context()) as partner:
+        assert partner.url.startswith("https://")
+        with pytest.raises(DeliveryError) as caught:
+            Sender(tmp_path, {"url": partner.url}).deliver(package)
+        assert caught.value.code == "delivery.connection_certificate"
+        assert not caught.value.retryable
+        assert partner.behaviour.seen == []
+        Sender(tmp_path, {"url": partner.url, "ca_file": "tls/authority.pem"}).deliver(package)
+        assert_exactly_once(partner.behaviour.folder, package, set(OUTPUTS))
+
+
+def test_credentials_are_never_sent_on_to_another_address(tmp_path, package) -> None:
+    class Redirecting(PartnerBehaviour):
+        def answer(self, asked):
+            super().answer(asked)
+            return Answered(307, b"", {"Location": f"http://127.0.0.1:{other.port}/releases"})
+
+    with PartnerApi(tmp_path / "other") as other, PartnerApi(tmp_path / "received") as partner:
+        partner._server.behaviour = Redirecting(tmp_path / "received")
+        with pytest.raises(DeliveryError) as caught:
+            Sender(tmp_path, {"url": partner.url, "auth": {"token": env("TOKEN")}}).deliver(package)
+        assert (caught.value.code, caught.value.retryable) == ("delivery.refused", False)
+        assert other.behaviour.seen == []
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(tmp_path, package) -> None:
+    class Talking(PartnerBehaviour):
+        def answer(self, asked):
+            accepted = super().answer(asked)
+            return Answered(accepted.status, b" " * (8 * 1024**2))
+
+    with PartnerApi(tmp_path / "received") as partner:
+        partner._server.behaviour = Talking(tmp_path / "received")
+        Sender(tmp_path, {"url": partner.url}).deliver(package)
+    assert_exactly_once(tmp_path / "received", package, set(OUTPUTS))

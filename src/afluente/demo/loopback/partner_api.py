@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -25,11 +26,20 @@ class PartnerApi:
     """Listens from the moment it is made, on a free port. Close it, or use it in a `with`."""
 
     def __init__(
-        self, received: Path, *, login: Login | None = None, faults: Sequence[Fault] = (), port: int = 0
+        self,
+        received: Path,
+        *,
+        login: Login | None = None,
+        faults: Sequence[Fault] = (),
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.behaviour = PartnerBehaviour(received, login=login, faults=faults)
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", port), self.behaviour, self._closing)
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="partner-api")
         self._thread.start()
 
@@ -40,11 +50,11 @@ class PartnerApi:
     @property
     def url(self) -> str:
         """Where chunks are posted."""
-        return f"http://127.0.0.1:{self.port}/releases"
+        return f"{self._scheme}://127.0.0.1:{self.port}/releases"
 
     @property
     def token_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/token"
+        return f"{self._scheme}://127.0.0.1:{self.port}/token"
 
     def close(self) -> None:
         self._closing.set()

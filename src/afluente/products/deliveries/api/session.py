@@ -158,7 +158,7 @@ class ApiSession:
         except httpx.TransportError as error:
             if _is_certificate(error):
                 raise DeliveryError(
-                    "delivery.api_certificate",
+                    _CERTIFICATE,
                     f"{self._at(url)} shows a certificate that cannot be verified",
                     hint="set ca_file to the authority's certificates, or tell the partner",
                 ) from None
@@ -248,6 +248,7 @@ class ApiSession:
                 )
 
 
+_CERTIFICATE = "delivery.connection_certificate"
 _CODES = {409: "delivery.api_in_flight", 429: "delivery.api_busy"}
 
 
@@ -256,7 +257,7 @@ def _certificates(config: ApiConfig, root: Path) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=root / config.ca_file if config.ca_file else None)
     except (OSError, ssl.SSLError) as error:
         raise DeliveryError(
-            "delivery.api_certificate",
+            _CERTIFICATE,
             f"delivery {config.name}: ca_file {config.ca_file} cannot be used ({type(error).__name__})",
             hint="a file of certificates in PEM, relative to the project",
         ) from None
