@@ -180,7 +180,7 @@ class _Follower:
                 continue
             texts = {text for text in texts_of(rows.column(column.source)).to_pylist() if text}
             read = self._canonical(contract.table, column, texts)
-            values[column.name].update(read.values())
+            values[column.name].update(read[text] for text in texts if text in read)
             if column.classification == "direct_identifier":
                 self._token(column, {text for text in texts if text in read})
 
