@@ -119,7 +119,7 @@ class _Sender:
             return self._failed(error)
         except Exception as error:  # noqa: BLE001
             kind = type(error).__name__
-            _log.error("delivery failed in an unknown way", extra={"delivery": self._claimed.subject, "error": kind})  # noqa: TRY400
+            _log.error("delivery failed in an unknown way", extra={"delivery": self._claimed.subject, "error": kind})
             reason = f"{self._claimed.subject} failed: {kind}"
             return self._failed(DeliveryError(failure_codes.UNKNOWN, reason, retryable=True))
         return self._delivered(receipt)

@@ -12,6 +12,7 @@ from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.delivery import DeliveryContext, DeliveryError
 from afluente.products.deliveries.sftp.config import Config
 from afluente.products.deliveries.sftp.failure import failure
+from afluente.products.deliveries.sftp.transport import GatheringConnector
 from afluente.project.settings import SecretReference
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def connect(config: Config, context: DeliveryContext, *, label: str) -> SS
             known_hosts=(keys, [], []),
             server_host_key_algs="default" if fingerprints else (),
             preferred_auth=("publickey", "keyboard-interactive", "password"),
+            tunnel=GatheringConnector(),
             config=None,
             agent_path=None,
             gss_host=None,
