@@ -7,10 +7,11 @@ release tell.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from afluente.core.errors import DataRefused
 from afluente.products.guardrails import Watched, evaluate_guardrails
 from afluente.products.privacy.gated import Utility
 from afluente.products.release.contract_check import check_contract
@@ -64,6 +65,10 @@ class Draft:
     reasons: tuple[Reason, ...]
 
     @property
+    def has_pseudonyms(self) -> bool:
+        return any(one.output.pseudonyms for one in self.outputs)
+
+    @property
     def verdict(self) -> Verdict:
         if has_action(self.reasons, "refuse"):
             return "refused"
@@ -88,7 +93,11 @@ def draft_release(
     reasons: list[Reason] = []
     for selected in selection.outputs:
         output = selected.output
-        gated = _gated(workspace, product, selected, selection, gates, told)
+        try:
+            gated = _gated(workspace, product, selected, selection, gates, told, before.told)
+        except DataRefused as error:
+            reasons.append(Reason(error.code, "refuse", error.message, error.message, output.name))
+            continue
         checked = check_contract(workspace, output, selected.contract, gated.table)
         told += gated.told
         reasons += [
@@ -132,12 +141,26 @@ def _gated(
     selection: Selection,
     gates: Gates,
     told: Sequence[Told],
+    before: Sequence[Told],
 ) -> GatedOutput:
+    """The output through its gate, what it tells named, and what it tells anew compared with what was told before."""
     output, contract = selected.output, selected.contract
     at = selection.inputs.of(output.facts)
-    if output.is_of_cells:
-        return gates.cells(workspace, product, output, contract, at=at, told=told, days=selected.days)
-    return gates.rows(workspace, product, output, contract, at=at)
+    if not output.is_of_cells:
+        return gates.rows(workspace, product, output, contract, at=at)
+    gated = gates.cells(workspace, product, output, contract, at=at, told=told, days=selected.days)
+    version = at[output.facts]
+    named = tuple(replace(one, output=output.name, version=version) for one in gated.told)
+    exposed = gates.correct(
+        workspace,
+        before,
+        named,
+        person=output.person,
+        minimum_persons=product.privacy.minimum_persons,
+        at=at,
+        facts=str(output.facts),
+    )
+    return replace(gated, told=named, findings=(*gated.findings, *(one.finding() for one in exposed)))
 
 
 def _schema(table: pa.Table) -> Schema:

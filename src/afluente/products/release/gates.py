@@ -12,6 +12,7 @@ from afluente.products.release.periods import Days
 from afluente.products.release.told_before import ReadLedger
 
 if TYPE_CHECKING:
+    from afluente.products.privacy.exposed import Exposed
     from afluente.products.privacy.gated import GatedOutput
     from afluente.products.privacy.region import Told
     from afluente.project.contract import Contract
@@ -49,19 +50,39 @@ class PassRows(Protocol):
     ) -> GatedOutput: ...
 
 
+class Correct(Protocol):
+    """Compares what was told before with what is told now of the same rows."""
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        before: Sequence[Told],
+        after: Sequence[Told],
+        *,
+        person: str,
+        minimum_persons: int,
+        at: Mapping[TableName, int],
+        facts: str,
+    ) -> tuple[Exposed, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """`write_ledger` keeps what an output tells; `read_ledger` gives it back."""
+    """`write_ledger` keeps what an output tells; `read_ledger` gives it back. `correct` is what a figure told again
+    says of those whose rows changed in between.
+    """
 
     cells: PassCells
     rows: PassRows
+    correct: Correct
     read_ledger: ReadLedger
     write_ledger: Callable[[Path, Sequence[Told]], None]
 
 
 def default_gates() -> Gates:
+    from afluente.products.privacy.correction import correct
     from afluente.products.privacy.gate import pass_cells
     from afluente.products.privacy.ledger_file import read_ledger, write_ledger
     from afluente.products.privacy.rows_gate import pass_rows
 
-    return Gates(pass_cells, pass_rows, read_ledger, write_ledger)
+    return Gates(pass_cells, pass_rows, correct, read_ledger, write_ledger)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from afluente.core.ids import new_id
+from afluente.products.privacy.pseudonym import key_of, record_key
 from afluente.products.release.draft import Draft, utility_as_json
 from afluente.products.release.folder import release_folder
 from afluente.products.release.told_before import partners_together, positions_of
@@ -74,6 +75,7 @@ def record_release(
     at = release.created_at
     partners = partners_together(product.partner, workspace.project.products)
     payload = _payload(release)
+    key = key_of(workspace, product) if draft.has_pseudonyms and release.status != "refused" else None
     with workspace.state.write() as connection:
         audit_chain.record(
             connection,
@@ -89,6 +91,8 @@ def record_release(
             raise Overtaken
         if release.status != "refused":
             _withdraw_held(connection, product, release, actor=actor)
+        if key is not None:
+            record_key(connection, key, at=at, key_days=product.retention.key_days)
         releases.insert(connection, release)
         releases.enter_in_ledger(connection, ledger)
         events.append(connection, at=at, kind="release.built", subject=release.subject, payload=payload)

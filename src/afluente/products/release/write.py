@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from afluente.products.privacy.pseudonym import key_of
 from afluente.products.release.folder import FILES, MANIFEST, SIGNATURE, ledger_folder, settle
 from afluente.products.release.formats.write import SUFFIXES, write_format
 from afluente.products.release.manifest import ManifestFile, describe_file, file_sha256, manifest_bytes
@@ -14,7 +15,6 @@ from afluente.products.release.sshsig import fingerprint, public_key_of, sign
 from afluente.state.releases import LedgerRow, Release
 
 if TYPE_CHECKING:
-    from afluente.products.privacy.region import Told
     from afluente.products.release.draft import Draft, DraftOutput
     from afluente.products.release.gates import Gates
     from afluente.project.product import Format, Product
@@ -53,7 +53,7 @@ def write_release(workspace: Workspace, product: Product, draft: Draft, release:
         files=files,
         ledger_position=draft.before.position,
         audit_head=release.audit_head or "",
-        pseudonym_key_id="",
+        pseudonym_key_id=key_of(workspace, product).key_id if draft.has_pseudonyms else "",
         signed_by=fingerprint(public_key_of(private_key)) if private_key else "",
     )
     (folder / MANIFEST).write_bytes(manifest)
@@ -76,7 +76,7 @@ def keep_ledger(workspace: Workspace, draft: Draft, release: Release, gates: Gat
     rows = []
     for one in draft.outputs:
         path = folder / f"{one.output.name}.parquet"
-        gates.write_ledger(path, [_of_release(told, one, draft, release) for told in one.told])
+        gates.write_ledger(path, [replace(told, release=release.id) for told in one.told])
         rows.append(
             LedgerRow(
                 partner=release.partner,
@@ -91,8 +91,3 @@ def keep_ledger(workspace: Workspace, draft: Draft, release: Release, gates: Gat
         )
     settle(folder)
     return tuple(rows)
-
-
-def _of_release(told: Told, one: DraftOutput, draft: Draft, release: Release) -> Told:
-    version = draft.selection.inputs.versions[one.output.facts]
-    return replace(told, output=one.output.name, release=release.id, version=version)
