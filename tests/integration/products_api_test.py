@@ -43,7 +43,9 @@ OUTPUTS = {"vendas_mes": 25, "vendas_dia": 7}
 class Sender:
     """A delivery with a clock that only moves when it waits."""
 
-    def __init__(self, root: Path, options: Mapping[str, object], *, secrets: Mapping[str, str] = SECRETS, **chosen) -> None:
+    def __init__(
+        self, root: Path, options: Mapping[str, object], *, secrets: Mapping[str, str] = SECRETS, **chosen
+    ) -> None:
         self.clock = SetClock(RELEASED_AT)
         self.waits: list[float] = []
         self.progress: Mapping[str, object] = {}
@@ -89,7 +91,9 @@ def received_in(partner: PartnerApi) -> list[dict]:
 def test_a_release_arrives_in_chunks_and_is_completed_with_its_manifest(sender, partner, package) -> None:
     receipt = sender.deliver(package)
     assert receipt.details == {
-        "outputs": {"vendas_mes": {"chunks": 3, "rows": 25}, "vendas_dia": {"chunks": 1, "rows": 7}}
+        "chunk_rows": 10,
+        "chunk_bytes": 4 * 1024**2,
+        "outputs": {"vendas_mes": {"chunks": 3, "rows": 25}, "vendas_dia": {"chunks": 1, "rows": 7}},
     }
     assert_exactly_once(partner.behaviour.folder, package, set(OUTPUTS))
     one = next(one for one in received_in(partner) if one.get("output") == "vendas_dia")
@@ -248,7 +252,12 @@ class TestOAuth2:
 
     @pytest.fixture
     def sender(self, tmp_path: Path, partner: PartnerApi) -> Sender:
-        oauth2 = {"token_url": partner.token_url, "client_id": "aflu ente", "client_secret": env("SENHA"), "scope": "a b"}
+        oauth2 = {
+            "token_url": partner.token_url,
+            "client_id": "aflu ente",
+            "client_secret": env("SENHA"),
+            "scope": "a b",
+        }
         return Sender(tmp_path, {"url": partner.url, "auth": {"oauth2": oauth2}})
 
     def tokens_asked(self, partner: PartnerApi) -> int:
@@ -274,7 +283,9 @@ class TestOAuth2:
         assert self.tokens_asked(partner) == 2
 
     def test_a_token_is_renewed_when_it_expires(self, sender, partner, package) -> None:
-        partner.behaviour.inject(*[Fault("busy", retry_after="110")] * 5, Fault("twice"), Fault("busy", retry_after="30"))
+        partner.behaviour.inject(
+            *[Fault("busy", retry_after="110")] * 5, Fault("twice"), Fault("busy", retry_after="30")
+        )
         sender.deliver(package)
         assert self.tokens_asked(partner) == 2
         assert 401 not in [seen.status for seen in partner.behaviour.seen]
@@ -319,11 +330,12 @@ def test_what_was_accepted_and_not_saved_is_not_doubled(sender, partner, package
     assert_exactly_once(partner.behaviour.folder, package, set(OUTPUTS))
 
 
-def test_a_delivery_sent_again_by_hand_asks_the_partner_about_everything(sender, partner, package) -> None:
-    sender.deliver(package)
+def test_a_delivery_sent_again_by_hand_asks_the_partner_about_everything(tmp_path, sender, partner, package) -> None:
+    receipt = sender.deliver(package)
     before = len(partner.behaviour.seen)
-    sender.progress = {**sender.progress, "again": True}
-    sender.deliver(package)
+    again = Sender(tmp_path, {"url": partner.url, "auth": {"token": env("TOKEN")}, "chunk_rows": 3})
+    again.progress = {**receipt.details, "again": True}
+    again.deliver(package)
     assert len(partner.behaviour.seen) == 2 * before
     assert_exactly_once(partner.behaviour.folder, package, set(OUTPUTS))
 
@@ -419,7 +431,12 @@ def test_an_address_to_check_is_asked_by_get(tmp_path, partner) -> None:
 def test_no_secret_is_in_progress_receipts_errors_or_what_the_partner_keeps(tmp_path, package) -> None:
     shown: list[str] = []
     with PartnerApi(tmp_path / "received", login=Login(token=TOKEN)) as partner:
-        options = {"url": partner.url, "auth": {"token": env("TOKEN")}, "webhook_secret": env("CHAVE"), "max_attempts": 1}
+        options = {
+            "url": partner.url,
+            "auth": {"token": env("TOKEN")},
+            "webhook_secret": env("CHAVE"),
+            "max_attempts": 1,
+        }
         for fault in (*RETRIED, Fault("other_payload"), Fault("token_expired")):
             sender = Sender(tmp_path, options)
             partner.behaviour.inject(fault)
@@ -434,7 +451,9 @@ def test_no_secret_is_in_progress_receipts_errors_or_what_the_partner_keeps(tmp_
     assert not [secret for secret in SECRETS.values() if secret in text or secret.removeprefix("whsec_") in text]
 
 
-def test_a_chunk_with_a_row_that_is_too_large_is_refused_before_anything_is_sent(tmp_path, sender, partner, package) -> None:
+def test_a_chunk_with_a_row_that_is_too_large_is_refused_before_anything_is_sent(
+    tmp_path, sender, partner, package
+) -> None:
     content = b'{"a": "' + b"x" * (4 * 1024**2) + b'"}\n'
     huge = make_file(tmp_path, "vendas_mes", "jsonl", content, rows=1)
     with pytest.raises(DeliveryError) as caught:

@@ -34,7 +34,9 @@ def test_each_fault_of_a_partner_on_uvicorn_leaves_one_copy_of_each_chunk(tmp_pa
     with serve(behaviour) as address:
         oauth2 = {"token_url": f"{address}/token", "client_id": "afluente", "client_secret": env("SENHA")}
         options = {"url": f"{address}/v1/vendas", "auth": {"oauth2": oauth2}, "chunk_rows": 10}
-        settings = make_settings("api", {**options, "timeout_seconds": 0.4, "backoff_seconds": 0.05, "max_attempts": 30})
+        settings = make_settings(
+            "api", {**options, "timeout_seconds": 0.4, "backoff_seconds": 0.05, "max_attempts": 30}
+        )
         api = Api(settings, make_context(tmp_path, {"SENHA": "s3nha"}, clock=SystemClock()))
         api.deliver(package, progress={}, save=lambda progress: None)
     assert_exactly_once(behaviour.folder, package, {"vendas_mes"})

@@ -26,7 +26,9 @@ def make_file(folder: Path, output: str, kind: Format, content: bytes, *, rows: 
 
 
 def rows_of(output: str, count: int) -> list[dict[str, object]]:
-    return [{"dia": f"2026-06-{1 + n % 30:02d}", "municipio": f"{output} {n}", "receita": n * 1.25} for n in range(count)]
+    return [
+        {"dia": f"2026-06-{1 + n % 30:02d}", "municipio": f"{output} {n}", "receita": n * 1.25} for n in range(count)
+    ]
 
 
 def json_lines(rows: list[dict[str, object]]) -> bytes:

@@ -87,8 +87,11 @@ def masked(address: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text that may stand in a header: each run of line breaks and control characters is one blank."""
-    return _CONTROLS.sub(" ", text).strip()
+    """A text that may stand in a header: each run of line breaks and control characters is one blank.
+
+    What looks like an encoded word (RFC 2047), which readers would decode into anything, no longer does.
+    """
+    return _CONTROLS.sub(" ", text).replace("=?", "= ?").strip()
 
 
 def send(

@@ -41,7 +41,8 @@ class MailLogin:
 class MailInbox:
     """Listens from the moment it is made, on a free port. Close it, or use it in a `with`.
 
-    With `tls` it offers STARTTLS and takes nothing without it. With `login` nobody else is let in.
+    With `tls` it offers STARTTLS and takes nothing without it; when `is_implicit`, it speaks TLS from the first byte.
+    With `login` nobody else is let in.
     """
 
     def __init__(
@@ -50,17 +51,23 @@ class MailInbox:
         *,
         login: MailLogin | None = None,
         tls: ssl.SSLContext | None = None,
+        is_implicit: bool = False,
         faults: Sequence[MailFault] = (),
         port: int = 0,
     ) -> None:
         received.mkdir(parents=True, exist_ok=True)
         self._faults, self._lock = list(faults), threading.Lock()
-        make_protocol = _protocols(_Keeper(received, self._take, needs_login=login is not None), login, tls, self._take)
+        make_protocol = _protocols(
+            _Keeper(received, self._take, needs_login=login is not None),
+            login,
+            None if is_implicit else tls,
+            self._take,
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mail-inbox")
         self._thread.start()
         try:
-            self._server = self._ask(port, make_protocol)
+            self._server = self._listen(port, make_protocol, tls if is_implicit else None)
         except OSError:
             self._stop()
             raise
@@ -90,8 +97,8 @@ class MailInbox:
     ) -> None:
         self.close()
 
-    def _ask(self, port: int, make_protocol: Callable[[], SMTP]) -> asyncio.Server:
-        listening = self._loop.create_server(make_protocol, "127.0.0.1", port)
+    def _listen(self, port: int, make_protocol: Callable[[], SMTP], tls: ssl.SSLContext | None) -> asyncio.Server:
+        listening = self._loop.create_server(make_protocol, "127.0.0.1", port, ssl=tls)
         return asyncio.run_coroutine_threadsafe(listening, self._loop).result()
 
     def _stop(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from afluente.project.product import DeliverySettings
-from afluente.project.settings import Option
+from afluente.project.settings import Option, SecretReference
 from afluente.sources.options import Options
 
 
@@ -31,3 +31,16 @@ class DeliveryOptions(Options):
         section = DeliveryOptions(self._delivery, value, inside=f"{self._inside}{name}.")
         section.problems = self.problems
         return section
+
+    def texts_or_secrets(self, name: str, *, required: bool = False) -> tuple[str | SecretReference, ...]:
+        """One text or secret, or a list of them."""
+        value = self._take(name)
+        if value is None:
+            if required:
+                self._missing(name)
+            return ()
+        given = value if isinstance(value, tuple) else (value,)
+        found = tuple(item for item in given if isinstance(item, str | SecretReference))
+        if len(found) != len(given):
+            self._wrong(name, "a text, a secret or a list of them", value)
+        return found

@@ -57,7 +57,10 @@ def test_each_way_to_sign_in_is_read(auth, parsed) -> None:
         ({"url": URL, "auth": {"token": TOKEN, "header": "a: b\r\nc"}}, "delivery.option_invalid"),
         ({"url": URL, "auth": {"oauth2": {"token_url": URL}}}, "delivery.option_missing"),
         (
-            {"url": URL, "auth": {"oauth2": {"token_url": "http://sso.example/t", "client_id": "a", "client_secret": TOKEN}}},
+            {
+                "url": URL,
+                "auth": {"oauth2": {"token_url": "http://sso.example/t", "client_id": "a", "client_secret": TOKEN}},
+            },
             "delivery.insecure",
         ),
         ({"url": URL, "verify": False}, "delivery.option_unknown"),
@@ -69,7 +72,9 @@ def test_a_mistake_is_a_problem_with_its_place(options, code) -> None:
     problems = Api.problems(settings(options))
     assert code in [problem.code for problem in problems]
     assert all(problem.place == PLACE and problem.message.startswith("delivery api: ") for problem in problems)
-    assert not [problem for problem in problems if "literal" in problem.message.split("'")[-1] and "pw" in problem.message]
+    assert not [
+        problem for problem in problems if "literal" in problem.message.split("'")[-1] and "pw" in problem.message
+    ]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:9"])

@@ -18,9 +18,10 @@ from afluente.products.deliveries.api import config as api_config
 from afluente.products.deliveries.api.chunks import Counted, Limits, chunk_body, completion_body, count, cut
 from afluente.products.deliveries.api.config import ApiConfig
 from afluente.products.deliveries.api.idempotency import chunk_key, completion_key
-from afluente.products.deliveries.api.rows import as_json_lines, files_of_rows, read_rows, verify_file
+from afluente.products.deliveries.api.rows import as_json_lines, files_of_rows, read_rows
 from afluente.products.deliveries.delivery import DeliveryContext, Package, Receipt
 from afluente.products.deliveries.place import AGAIN
+from afluente.products.deliveries.released_file import verify_file
 from afluente.project.product import DeliverySettings, Product
 from afluente.state.json_value import Json
 
@@ -35,10 +36,10 @@ class _Progress:
 
     @classmethod
     def read(cls, saved: Mapping[str, Json], otherwise: Limits) -> _Progress:
-        if saved.get(AGAIN):
-            return cls(otherwise)
         rows, size, accepted = (saved.get(name) for name in ("chunk_rows", "chunk_bytes", "accepted"))
         limits = Limits(rows, size) if isinstance(rows, int) and isinstance(size, int) else otherwise
+        if saved.get(AGAIN):
+            return cls(limits)
         known = accepted if isinstance(accepted, Mapping) else {}
         return cls(
             limits,
@@ -111,7 +112,11 @@ class Api:
                 done.is_complete = True
                 save(done.as_json())
         return Receipt(
-            {"outputs": {output: {"chunks": one.chunks, "rows": one.rows} for output, one in counted.items()}}
+            {
+                "chunk_rows": done.limits.chunk_rows,
+                "chunk_bytes": done.limits.chunk_bytes,
+                "outputs": {output: {"chunks": one.chunks, "rows": one.rows} for output, one in counted.items()},
+            }
         )
 
     def close(self) -> None:

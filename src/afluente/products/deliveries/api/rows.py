@@ -1,15 +1,13 @@
 """The rows of an output as JSON texts, read from the file of the release that holds them.
 
-Invariant: what is read is the file of the manifest; a file that changed since is refused before anything is sent.
+Invariant: an output's rows are the same texts whether they were released as JSON lines or as Parquet.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.api.config import ROW_FORMATS
 from afluente.products.deliveries.delivery import DeliveryError, Package, PackageFile
 from afluente.project.product import DeliverySettings
@@ -36,25 +34,6 @@ def files_of_rows(package: Package, settings: DeliverySettings) -> tuple[Package
             )
         chosen.append(found[0])
     return tuple(chosen)
-
-
-def verify_file(file: PackageFile) -> None:
-    """DeliveryError `delivery.release_changed` unless the file has the bytes that its manifest says."""
-    try:
-        with file.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise DeliveryError(
-            failure_codes.RELEASE_CHANGED,
-            f"{file.name} of the release cannot be read: {(error.strerror or type(error).__name__).lower()}",
-            hint="see what is left of the release: afluente product verify",
-        ) from None
-    if digest != file.sha256:
-        raise DeliveryError(
-            failure_codes.RELEASE_CHANGED,
-            f"{file.name} is not the file that was released: its hash is another one",
-            hint="see what was changed: afluente product verify",
-        )
 
 
 def as_json_lines(file: PackageFile, folder: Path) -> Path:
