@@ -54,8 +54,8 @@ class Account:
 class SftpServer:
     """Use it in a `with`: it serves `folder` from a thread of its own until the end.
 
-    `on_operation` is called in that thread before each operation that changes something, with its name (`open`,
-    `write`, `fsync`, `rename`, `remove`) and the file's.
+    `on_operation` is called in that thread when a client connects, and before each operation that changes something,
+    with its name (`connect`, `open`, `write`, `fsync`, `rename`, `remove`) and the file's.
     """
 
     folder: Path
@@ -144,18 +144,18 @@ def _login(server: SftpServer) -> asyncssh.SSHServer:
         def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
             self._connection = conn
             server._connections.add(conn)  # noqa: SLF001
+            if server.on_operation is not None:
+                server.on_operation("connect", "")
 
         def connection_lost(self, exc: Exception | None) -> None:
             del exc
             server._connections.discard(self._connection)  # noqa: SLF001
 
         def begin_auth(self, username: str) -> bool:
-            keys = server.account.public_key if username == server.account.user else ""
-            self._connection.set_authorized_keys(asyncssh.import_authorized_keys(f"{keys}\n"))
+            account = server.account
+            if account.public_key and username == account.user and not server.faults.refuses_logins:
+                self._connection.set_authorized_keys(asyncssh.import_authorized_keys(f"{account.public_key}\n"))
             return True
-
-        def public_key_auth_supported(self) -> bool:
-            return bool(server.account.public_key) and not server.faults.refuses_logins
 
         def password_auth_supported(self) -> bool:
             return bool(server.account.password) and not server.faults.refuses_logins
