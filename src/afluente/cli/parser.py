@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 from afluente import __version__
+from afluente.cli.product_parser import add_product
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -48,6 +49,7 @@ def build_parser() -> Parser:
     _project_commands(commands)
     _run_commands(commands)
     _data_commands(commands)
+    add_product(commands, _add)
     _machine_commands(commands)
     return parser
 
