@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from afluente.core.clock import SetClock
+from afluente.core.clock import Clock, SetClock
 from afluente.core.errors import Place
 from afluente.products.deliveries.delivery import Package, PackageFile
 from afluente.products.deliveries.retry import Backoff
@@ -44,7 +44,7 @@ class World:
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "world.json").write_text(json.dumps({"state": state, "ways": ways}))
 
-    def workspace(self, *, seconds_later: float = 0) -> Workspace:
+    def workspace(self, *, seconds_later: float = 0, clock: Clock | None = None) -> Workspace:
         settings = json.loads((self.root / "world.json").read_text())
         ways = tuple(
             DeliverySettings(name, connector, PLACE, options={key: _option(value) for key, value in options.items()})
@@ -61,7 +61,8 @@ class World:
             self.root, "mundo", "UTC", "pt", LakeSettings("lake"), settings["state"], EngineSettings(), (), (), (), (),
             Place("afluente.yaml"), products=(product,),
         )
-        return Workspace(project, environment={"SENHA": CANARY}, clock=SetClock(START + timedelta(seconds=seconds_later)))
+        moment = clock or SetClock(START + timedelta(seconds=seconds_later))
+        return Workspace(project, environment={"SENHA": CANARY}, clock=moment)
 
     def release(self, number: int = 1, *, sizes: Sequence[int] = (2000, 300_000), status: str = "released") -> str:
         """Write a release's files, and its rows with a delivery for each way. Returns its id."""
@@ -153,6 +154,8 @@ def package_of(workspace: Workspace, release_id: str) -> Package:
 def _option(value: object) -> Option:
     if isinstance(value, str) and value.startswith(PREFIX):
         return parse_reference(value)
+    if isinstance(value, dict):
+        return {key: _option(item) for key, item in value.items()}
     return tuple(_option(item) for item in value) if isinstance(value, list) else value  # type: ignore[return-value]
 
 

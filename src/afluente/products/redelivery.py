@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
-from afluente.products.deliveries.place import AGAIN
+from afluente.products.deliveries.place import AGAIN, STAGE
 from afluente.state import audit_chain, deliveries, events, partners, releases
 from afluente.state.deliveries import Claimed
 from afluente.state.json_value import Json
@@ -41,7 +41,8 @@ def redeliver(
                 hint="let it receive again first: afluente product resume",
             )
         for one in chosen:
-            progress: dict[str, Json] = {AGAIN: True} if one.row.status == "delivered" else {}
+            kept = {name: value for name, value in one.row.receipt.items() if name != STAGE}
+            progress: dict[str, Json] = kept | {AGAIN: True} if one.row.status == "delivered" else kept
             deliveries.send_again(connection, one.row, at=now, progress=progress)
             payload: dict[str, Json] = {"connector": one.row.connector, "was": one.row.status, "reason": reason}
             events.append(connection, at=now, kind="delivery.redelivered", subject=one.subject, payload=payload)
