@@ -1,0 +1,59 @@
+"""Specs drawn as PNG, SVG and PDF by vl-convert, without a network.
+
+Invariant: nothing is loaded from outside: a spec that asks for data by address is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from afluente.core.errors import AfluenteError
+from afluente.products.insights.pictures import Picture, Spec
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+PNG_SCALE = 2.0
+_LOCAL: list[str] = []
+
+
+def png(picture: Picture, *, scale: float = PNG_SCALE) -> bytes:
+    """The picture as PNG."""
+    drawn: bytes = _converter().vegalite_to_png(_text(picture.spec), scale=scale, allowed_base_urls=_LOCAL)
+    return drawn
+
+
+def svg(picture: Picture) -> str:
+    """The picture as SVG."""
+    drawn: str = _converter().vegalite_to_svg(_text(picture.spec), allowed_base_urls=_LOCAL)
+    return drawn
+
+
+def pdf(picture: Picture) -> bytes:
+    """The picture as a PDF of one page."""
+    drawn: bytes = _converter().vegalite_to_pdf(_text(picture.spec), allowed_base_urls=_LOCAL)
+    return drawn
+
+
+def script_bundle() -> str:
+    """Vega, Vega-Lite and vega-embed as one script that leaves `vegaEmbed` on the page."""
+    bundle: str = _converter().javascript_bundle()
+    return bundle
+
+
+def _text(spec: Spec) -> str:
+    return json.dumps(spec, ensure_ascii=False, sort_keys=True)
+
+
+def _converter() -> Any:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise AfluenteError(
+            "insights.missing_extra",
+            "pictures need the package vl-convert-python, which is not installed",
+            hint="pip install 'afluente[products]'",
+        ) from error
+    converter: ModuleType = vl_convert
+    return converter

@@ -1,0 +1,453 @@
+"""The pictures of a report as Vega-Lite specs.
+
+Invariant: a spec is a function of the insights and the language, its data stands in it, and it asks for nothing from
+outside; labels that are numbers are texts already, in the reader's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from afluente.core.language import Language, Message
+from afluente.products.insights.insight import Insights
+from afluente.products.insights.look import ACCENT, BAD, GOOD, INK, MUTED, QUIET, SCHEMA, SERIES, SOFT, config
+from afluente.products.insights.say import (
+    WEEKDAYS,
+    band,
+    long_month,
+    number,
+    short_month,
+    signed_percent,
+)
+from afluente.state.json_value import Json
+
+WIDTH = 460
+HEIGHT = 220
+MOST_PLACES = 12
+_MILLION = Decimal(1_000_000)
+_THOUSAND = Decimal(1_000)
+_LEAST_SHORT = Decimal(10_000)
+_MEAN_DAYS = 7
+
+Spec = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A spec with the name of its file and the sentence that says what it shows to who does not see it."""
+
+    name: str
+    alt: str
+    spec: Spec
+
+
+def pictures(found: Insights, language: Language) -> tuple[Picture, ...]:
+    """Every picture that the insights have data for, in the order of the report."""
+    made = (
+        _months(found, language),
+        _moved(found, language),
+        _days(found, language),
+        _weekdays(found, language),
+        _places(found, language),
+        _shares(found, language),
+    )
+    return tuple(picture for picture in made if picture is not None)
+
+
+def picture_of_month(found: Insights, language: Language) -> Picture:
+    """The one picture of the month, for an e-mail: the months and what moved the newest, side by side."""
+    parts = [picture for picture in (_months(found, language), _moved(found, language)) if picture is not None]
+    title = f"{found.title} · {long_month(found.period, language)}"
+    inner: list[Json] = [
+        {key: value for key, value in part.spec.items() if key not in ("$schema", "config")} for part in parts
+    ]
+    spec: Spec = {
+        "$schema": SCHEMA,
+        "config": config(language),
+        "title": {"text": title, "fontSize": 18, "offset": 22},
+        "padding": 24,
+        "hconcat": inner,
+        "spacing": 56,
+    }
+    return Picture("mes", title, spec)
+
+
+def short_money(value: Decimal, language: Language) -> str:
+    """`1,24 mi`, `38,1 mil` or `812`."""
+    sign = "−" if value < 0 else ""
+    size = abs(value)
+    if size >= _MILLION:
+        return f"{sign}{number(size / _MILLION, language, places=2)} {'mi' if language == 'pt' else 'm'}"
+    if size >= _LEAST_SHORT:
+        return f"{sign}{number(size / _THOUSAND, language, places=1)} {'mil' if language == 'pt' else 'k'}"
+    return f"{sign}{number(size, language)}"
+
+
+def _picture(name: str, title: Message, subtitle: Message, language: Language, spec: Spec) -> Picture:
+    said, below = title.say(language), subtitle.say(language)
+    whole: Spec = {
+        "$schema": SCHEMA,
+        "config": config(language),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "title": {"text": said, "subtitle": below},
+        **spec,
+    }
+    return Picture(name, f"{said}. {below}", whole)
+
+
+def _values(rows: Sequence[Spec]) -> Spec:
+    return {"values": list(rows)}
+
+
+def _names(rows: Sequence[Spec], field: str) -> list[Json]:
+    return list(dict.fromkeys(str(row[field]) for row in rows))
+
+
+def _months(found: Insights, language: Language) -> Picture | None:
+    shown = found.months[-12:]
+    if not shown:
+        return None
+    rows: list[Spec] = [
+        {
+            "month": short_month(one.month, language),
+            "revenue": float(one.revenue),
+            "label": short_money(one.revenue, language),
+            "now": one is shown[-1],
+        }
+        for one in shown
+    ]
+    x: Json = {
+        "field": "month",
+        "type": "ordinal",
+        "sort": _names(rows, "month"),
+        "axis": {"title": None, "labelAngle": 0, "labelOverlap": True},
+        "scale": {"paddingInner": 0.35, "paddingOuter": 0.2},
+    }
+    spec: Spec = {
+        "data": _values(rows),
+        "encoding": {"x": x, "y": {"field": "revenue", "type": "quantitative", "axis": None}},
+        "layer": [
+            {
+                "mark": {"type": "bar", "cornerRadiusEnd": 2, "width": {"band": 0.9} if len(rows) > 1 else 90},
+                "encoding": {
+                    "color": {"condition": {"test": "datum.now", "value": ACCENT}, "value": SOFT},
+                },
+            },
+            {
+                "mark": {"type": "text", "dy": -8, "fontSize": 11},
+                "encoding": {
+                    "text": {"field": "label"},
+                    "color": {"condition": {"test": "datum.now", "value": INK}, "value": MUTED},
+                },
+            },
+        ],
+    }
+    return _picture(
+        "meses",
+        Message("Receita por mês", "Revenue by month"),
+        Message("R$, como informada", "R$, as told"),
+        language,
+        spec,
+    )
+
+
+def _moved(found: Insights, language: Language) -> Picture | None:
+    moved, before, month = found.moved, found.previous, found.month
+    if moved is None or before is None or month is None:
+        return None
+    steps = (
+        (Message("volume", "volume"), moved.volume),
+        (Message("composição", "mix"), moved.mix),
+        (Message("preço", "price"), moved.price),
+    )
+    rows: list[Spec] = []
+    level = moved.before
+
+    def add(label: str, low: Decimal, high: Decimal, text: str, kind: str) -> None:
+        row: Spec = {
+            "step": label,
+            "low": float(low),
+            "high": float(high),
+            "top": float(max(low, high)),
+            "text": text,
+            "kind": kind,
+        }
+        rows.append(row)
+
+    add(short_month(before.month, language), Decimal(), moved.before, short_money(moved.before, language), "total")
+    for name, value in steps:
+        sign = "+" if value > 0 else ""
+        kind = "up" if value >= 0 else "down"
+        add(name.say(language), level, level + value, f"{sign}{short_money(value, language)}", kind)
+        level += value
+    add(short_month(month.month, language), Decimal(), moved.after, short_money(moved.after, language), "total")
+    floor, ceiling = _room(moved.before, moved.after, level, *(Decimal(str(row["low"])) for row in rows[1:-1]))
+    for row in (rows[0], rows[-1]):
+        row["low"] = float(floor)
+    order: list[Json] = [row["step"] for row in rows]
+    colors: Json = {"domain": ["total", "up", "down"], "range": [QUIET, GOOD, BAD]}
+    spec: Spec = {
+        "data": _values(rows),
+        "encoding": {
+            "x": {
+                "field": "step",
+                "type": "ordinal",
+                "sort": order,
+                "axis": {"title": None, "labelAngle": 0},
+                "scale": {"paddingInner": 0.3},
+            },
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "cornerRadius": 1.5, "clip": True},
+                "encoding": {
+                    "y": {
+                        "field": "low",
+                        "type": "quantitative",
+                        "axis": None,
+                        "scale": {"domain": [float(floor), float(ceiling)], "zero": False},
+                    },
+                    "y2": {"field": "high"},
+                    "color": {"field": "kind", "type": "nominal", "scale": colors, "legend": None},
+                },
+            },
+            {
+                "mark": {"type": "text", "dy": -8, "fontSize": 11.5, "fontWeight": 600},
+                "encoding": {"y": {"field": "top", "type": "quantitative"}, "text": {"field": "text"}},
+            },
+        ],
+    }
+    return _picture(
+        "o_que_moveu",
+        Message("O que moveu o mês", "What moved the month"),
+        Message(
+            "R$, de um mês ao outro; a escala não parte de zero" if floor else "R$, de um mês ao outro",
+            "R$, from one month to the next; the scale does not start at zero" if floor else "R$, month to month",
+        ),
+        language,
+        spec,
+    )
+
+
+def _room(*levels: Decimal) -> tuple[Decimal, Decimal]:
+    """The part of the scale to show: all of it, or what is around the levels when they are close to each other."""
+    least, greatest = min(levels), max(levels)
+    spread = greatest - least
+    floor = least - spread * 2 if spread and least - spread * 2 > 0 else Decimal()
+    return floor, greatest + (greatest - floor) * Decimal("0.1")
+
+
+def _days(found: Insights, language: Language) -> Picture | None:
+    if len(found.days) <= _MEAN_DAYS:
+        return None
+    revenues = [one.revenue for one in found.days]
+    rows: list[Spec] = []
+    for at, one in enumerate(found.days):
+        window = revenues[max(0, at - _MEAN_DAYS + 1) : at + 1]
+        row: Spec = {"day": one.day.isoformat(), "revenue": float(one.revenue)}
+        if len(window) == _MEAN_DAYS:
+            row["mean"] = float(sum(window) / _MEAN_DAYS)
+        rows.append(row)
+    ticks = [one.day for one in found.days if one.day.day in (1, 15)]
+    shown = ", ".join(f"'{day.isoformat()}': '{_day_label(day.isoformat(), language)}'" for day in ticks)
+    x: Json = {
+        "field": "day",
+        "type": "ordinal",
+        "axis": {
+            "title": None,
+            "labelAngle": 0,
+            "values": [day.isoformat() for day in ticks],
+            "labelExpr": f"{{{shown}}}[datum.value]",
+        },
+        "scale": {"paddingOuter": 0.1},
+    }
+    y: Json = {
+        "field": "revenue",
+        "type": "quantitative",
+        "axis": {"title": None, "tickCount": 4, "format": "~s", "domain": False},
+    }
+    spec: Spec = {
+        "data": _values(rows),
+        "encoding": {"x": x},
+        "layer": [
+            {"mark": {"type": "bar", "color": SOFT, "opacity": 0.75}, "encoding": {"y": y}},
+            {
+                "transform": [{"filter": "isValid(datum.mean)"}],
+                "mark": {"type": "line", "color": ACCENT, "strokeWidth": 2.2, "interpolate": "monotone"},
+                "encoding": {"y": {"field": "mean", "type": "quantitative"}},
+            },
+        ],
+    }
+    return _picture(
+        "dias",
+        Message("Receita por dia", "Revenue by day"),
+        Message("R$; a linha é a média de sete dias", "R$; the line is the mean of seven days"),
+        language,
+        spec,
+    )
+
+
+def _day_label(day: str, language: Language) -> str:
+    month = short_month(day[:7], language).replace("/", " ").split(" ")[0]
+    return f"{int(day[8:])} {month}" if language == "pt" else f"{month} {int(day[8:])}"
+
+
+def _weekdays(found: Insights, language: Language) -> Picture | None:
+    if not found.weekdays:
+        return None
+    rows: list[Spec] = [
+        {
+            "day": WEEKDAYS[language][one.weekday],
+            "change": float(one.ratio - 1),
+            "label": signed_percent(one.ratio - 1, language),
+            "side": "up" if one.ratio >= 1 else "down",
+        }
+        for one in found.weekdays
+    ]
+    y: Json = {"field": "change", "type": "quantitative", "axis": None}
+    spec: Spec = {
+        "data": _values(rows),
+        "encoding": {
+            "x": {
+                "field": "day",
+                "type": "ordinal",
+                "sort": _names(rows, "day"),
+                "axis": {"title": None, "labelAngle": 0, "domain": False, "orient": "bottom"},
+                "scale": {"paddingInner": 0.35},
+            },
+            "y": y,
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "cornerRadiusEnd": 2},
+                "encoding": {"color": {"condition": {"test": "datum.side == 'up'", "value": ACCENT}, "value": QUIET}},
+            },
+            {
+                "transform": [{"filter": "datum.side == 'up'"}],
+                "mark": {"type": "text", "dy": -8, "fontSize": 11},
+                "encoding": {"text": {"field": "label"}},
+            },
+            {
+                "transform": [{"filter": "datum.side == 'down'"}],
+                "mark": {"type": "text", "dy": 10, "fontSize": 11, "color": MUTED},
+                "encoding": {"text": {"field": "label"}},
+            },
+        ],
+    }
+    return _picture(
+        "semana",
+        Message("Cada dia da semana contra o dia médio", "Each weekday against the mean day"),
+        Message("receita, últimas treze semanas", "revenue, last thirteen weeks"),
+        language,
+        spec,
+    )
+
+
+def _places(found: Insights, language: Language) -> Picture | None:
+    shown = [place for place in found.places if not place.is_rest][:MOST_PLACES]
+    if not shown:
+        return None
+    rows: list[Spec] = [
+        {"place": one.label, "revenue": float(one.revenue), "label": short_money(one.revenue, language)}
+        for one in shown
+    ]
+    spec: Spec = {
+        "data": _values(rows),
+        "height": max(HEIGHT, 21 * len(rows)),
+        "encoding": {
+            "y": {
+                "field": "place",
+                "type": "ordinal",
+                "sort": _names(rows, "place"),
+                "axis": {"title": None, "domain": False, "labelColor": INK, "labelLimit": 190},
+                "scale": {"paddingInner": 0.35},
+            },
+            "x": {"field": "revenue", "type": "quantitative", "axis": None},
+        },
+        "layer": [
+            {"mark": {"type": "bar", "color": ACCENT, "cornerRadiusEnd": 2}},
+            {
+                "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 11, "color": MUTED},
+                "encoding": {"text": {"field": "label"}},
+            },
+        ],
+    }
+    return _picture(
+        "pracas",
+        Message("As maiores praças do mês", "The largest places of the month"),
+        Message("receita em R$, praças informadas sozinhas", "revenue in R$, places told by themselves"),
+        language,
+        spec,
+    )
+
+
+def _shares(found: Insights, language: Language) -> Picture | None:
+    if not found.shares:
+        return None
+    months = [one.month for one in found.months[-12:]]
+    rows: list[Spec] = [
+        {
+            "month": short_month(one.month, language),
+            "segment": one.segment or "—",
+            "low": float(one.low),
+            "high": float(one.high),
+            "label": band(one.low, one.high, language),
+        }
+        for one in found.shares
+        if one.month in months
+    ]
+    if not rows:
+        return None
+    segments = _names(rows, "segment")
+    order: list[Json] = [short_month(month, language) for month in months]
+    offset: Json = {"field": "segment", "sort": segments}
+    spec: Spec = {
+        "data": _values(rows),
+        "encoding": {
+            "x": {
+                "field": "month",
+                "type": "ordinal",
+                "sort": order,
+                "axis": {"title": None, "labelAngle": 0},
+                "scale": {"paddingInner": 0.3},
+            },
+            "xOffset": offset,
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "cornerRadius": 2, "opacity": 0.9},
+                "encoding": {
+                    "y": {
+                        "field": "low",
+                        "type": "quantitative",
+                        "axis": {"title": None, "format": ".0%", "tickCount": 4, "domain": False},
+                    },
+                    "y2": {"field": "high"},
+                    "color": {
+                        "field": "segment",
+                        "type": "nominal",
+                        "sort": segments,
+                        "scale": {"range": list(SERIES)},
+                    },
+                },
+            },
+            *([_band_labels()] if len(rows) <= MOST_PLACES else []),
+        ],
+    }
+    return _picture(
+        "participacao",
+        Message("Participação no segmento", "Share of the segment"),
+        Message("a barra é a faixa em que a participação está", "the bar is the band that the share lies in"),
+        language,
+        spec,
+    )
+
+
+def _band_labels() -> Json:
+    return {
+        "mark": {"type": "text", "dy": -7, "fontSize": 10, "color": MUTED},
+        "encoding": {"y": {"field": "high", "type": "quantitative"}, "text": {"field": "label"}},
+    }

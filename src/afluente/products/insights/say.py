@@ -1,0 +1,101 @@
+"""Numbers, months and weekdays as people read them, in Portuguese and in English."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from afluente.core.language import Language
+
+MONTHS = {
+    "pt": ("jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez"),
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+}
+LONG_MONTHS = {
+    "pt": (
+        "janeiro",
+        "fevereiro",
+        "março",
+        "abril",
+        "maio",
+        "junho",
+        "julho",
+        "agosto",
+        "setembro",
+        "outubro",
+        "novembro",
+        "dezembro",
+    ),
+    "en": (
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ),
+}
+WEEKDAYS = {
+    "pt": ("seg", "ter", "qua", "qui", "sex", "sáb", "dom"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
+LONG_WEEKDAYS = {
+    "pt": ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+
+
+def number(value: Decimal, language: Language, *, places: int = 0) -> str:
+    """`1.234,5` or `1,234.5`."""
+    rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    text = f"{rounded or abs(rounded):,.{places}f}"
+    return text.translate(str.maketrans(",.", ".,")) if language == "pt" else text
+
+
+def money(value: Decimal, language: Language, *, places: int = 2) -> str:
+    """`R$ 1.234,50` or `R$ 1,234.50`."""
+    sign = "−" if value < 0 else ""
+    return f"{sign}R$ {number(abs(value), language, places=places)}"
+
+
+def percent(value: Decimal, language: Language, *, places: int = 1) -> str:
+    """A ratio as a percentage, without sign."""
+    return f"{number(abs(value) * 100, language, places=places)}%"
+
+
+def signed_percent(value: Decimal, language: Language) -> str:
+    sign = "+" if value > 0 else "−" if value < 0 else ""
+    return f"{sign}{percent(value, language)}"
+
+
+def signed_money(value: Decimal, language: Language) -> str:
+    return f"+{money(value, language)}" if value > 0 else money(value, language)
+
+
+def short_month(month: str, language: Language) -> str:
+    """`jun/26` or `Jun 26`."""
+    year, number_ = month.split("-")[:2]
+    name = MONTHS[language][int(number_) - 1]
+    return f"{name}/{year[2:]}" if language == "pt" else f"{name} {year[2:]}"
+
+
+def long_month(month: str, language: Language) -> str:
+    """`junho de 2026` or `June 2026`."""
+    year, number_ = month.split("-")[:2]
+    name = LONG_MONTHS[language][int(number_) - 1]
+    return f"{name} de {year}" if language == "pt" else f"{name} {year}"
+
+
+def band(low: Decimal, high: Decimal, language: Language) -> str:
+    """`20–25%`."""
+    least, greatest = (number(one * 100, language, places=_places(one)) for one in (low, high))
+    return f"{least}%" if least == greatest else f"{least}–{greatest}%"
+
+
+def _places(value: Decimal) -> int:
+    return 0 if (value * 100) % 1 == 0 else 1
