@@ -31,9 +31,8 @@ from afluente.products.privacy.competitors import exposed_competitors
 from afluente.products.privacy.differences import small_differences
 from afluente.products.privacy.exposed import Exposed, Naming
 from afluente.products.privacy.intervals import EXACT, propagate
-from afluente.products.privacy.knowledge import Knowledge, knowledge_of
-from afluente.products.privacy.membership import Classes
-from afluente.products.privacy.system import Row, system
+from afluente.products.privacy.knowledge import Column, Knowledge, knowledge_of
+from afluente.products.privacy.system import Row, System, system
 
 if TYPE_CHECKING:
     from afluente.products.privacy.region import Told
@@ -80,35 +79,51 @@ def audit(atoms: Atoms, told: Sequence[Told], policy: PrivacyPolicy) -> AuditRep
     return AuditReport(naming.exposed(), known.classes.count, hidden, lps, time.perf_counter() - started)
 
 
-def _audit_column(
-    known: Knowledge, column: tuple[str, str], unions: Sequence[Ints], policy: PrivacyPolicy, naming: Naming
-) -> int:
-    """Name the hidden cells of one additive column that are bounded too closely; returns the programs solved."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was told of one additive column, and which unknowns must stay hidden: classes, and after them `unions`."""
+
+    system: System
+    asked: Bools
+    unions: Sequence[Ints]
+
+    def cells_of(self, unknown: int) -> Ints:
+        """The classes an unknown is made of."""
+        classes = len(self.system.truth) - len(self.unions)
+        return np.array([unknown]) if unknown < classes else self.unions[unknown - classes]
+
+
+def question(known: Knowledge, column: Column, unions: Sequence[Ints], policy: PrivacyPolicy) -> Question:
+    """The question of one column. Each union all of whose classes were told of is one more unknown, their sum."""
     classes = known.classes
     totals = known.totals(column)
     rows = known.rows(column)
-    touched = _touched(classes, rows)
+    touched = np.zeros(classes.count, dtype=np.bool_)
+    for row in rows:
+        touched[row.columns] = True
     watched = [union for union in unions if touched[union].all()]
     truth = np.concatenate([totals, [totals[union].sum() for union in watched]])
     for number, union in enumerate(watched):
         members = np.append(union, classes.count + number)
         rows.append(Row(members, np.append(np.ones(len(union)), -1.0), 0.0, 0.0, -1, is_exact=True))
-    asked = np.zeros(len(truth), dtype=np.bool_)
-    asked[: classes.count] = touched & (classes.persons < policy.minimum_persons)
-    asked[: classes.count] |= touched & exposed_competitors(known, column, policy)
-    asked[classes.count :] = True
-    if not asked.any():
-        return 0
-    packed = system(truth, rows, floors=np.where(truth < 0, 2 * truth, 0.0))
+    is_hidden = (classes.persons < policy.minimum_persons) | exposed_competitors(known, column, policy)
+    asked = np.concatenate([touched & is_hidden, np.ones(len(watched), dtype=np.bool_)])
+    return Question(system(truth, rows, floors=np.where(truth < 0, 2 * truth, 0.0)), asked, watched)
+
+
+def _audit_column(
+    known: Knowledge, column: Column, unions: Sequence[Ints], policy: PrivacyPolicy, naming: Naming
+) -> int:
+    """Name the hidden cells of one additive column that are bounded too closely; returns the programs solved."""
+    asking = question(known, column, unions, policy)
+    truth = asking.system.truth
     low_enough, high_enough = protected(truth, policy.protection_percent)
-    found = bound(packed, asked, low_enough=low_enough, high_enough=high_enough)
-    near = asked & ~((found.low <= low_enough) & (found.high >= high_enough))
-    for at in np.flatnonzero(near):
-        cell = np.array([at]) if at < classes.count else watched[at - classes.count]
-        naming.add(cell, column[1], column[0])
-    pinned = propagate(packed).is_known(truth)[: classes.count]
+    found = bound(asking.system, asking.asked, low_enough=low_enough, high_enough=high_enough)
+    for at in np.flatnonzero(asking.asked & ~((found.low <= low_enough) & (found.high >= high_enough))):
+        naming.add(asking.cells_of(int(at)), column[1], column[0])
+    pinned = propagate(asking.system).is_known(truth)[: known.classes.count]
     exact = [row.columns for row in known.rows(column) if row.is_exact]
-    for group in small_differences(classes, exact, pinned, small=policy.minimum_persons):
+    for group in small_differences(known.classes, exact, pinned, small=policy.minimum_persons):
         naming.add(group, column[1], column[0])
     return found.lps
 
@@ -119,10 +134,3 @@ def protected(truth: Floats, protection_percent: float) -> tuple[Floats, Floats]
     width = size * protection_percent / 100
     slack = _SLACK * np.maximum(1.0, size)
     return truth - width + slack, truth + np.maximum(width, 10 * EXACT * np.maximum(1.0, size)) - slack
-
-
-def _touched(classes: Classes, rows: Sequence[Row]) -> Bools:
-    touched = np.zeros(classes.count, dtype=np.bool_)
-    for row in rows:
-        touched[row.columns] = True
-    return touched

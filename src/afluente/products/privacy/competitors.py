@@ -13,11 +13,11 @@ from afluente.products.privacy.atoms import Bools
 from afluente.products.privacy.membership import is_own
 
 if TYPE_CHECKING:
-    from afluente.products.privacy.knowledge import Knowledge
+    from afluente.products.privacy.knowledge import Column, Knowledge
     from afluente.project.product import PrivacyPolicy
 
 
-def exposed_competitors(known: Knowledge, column: tuple[str, str], policy: PrivacyPolicy) -> Bools:
+def exposed_competitors(known: Knowledge, column: Column, policy: PrivacyPolicy) -> Bools:
     """For each class, whether it holds rows of fewer competitors than the minimum, or fails the p% rule."""
     exposed = np.zeros(known.classes.count, dtype=np.bool_)
     segments = {
