@@ -110,6 +110,9 @@ def _options(fields: Fields, kind: GuardrailKind) -> dict[str, str | int | float
 def _check_measure(fields: Fields, measure: str, outputs: Sequence[Output]) -> None:
     output = fields.text("output")
     watched = [one for one in outputs if one.name == output or not output]
+    if watched and not any(one.period_column for one in watched):
+        message = f"{fields.what} watches an output without a period, which has no course to leave"
+        fields.mistakes.add("product.no_period", message, fields.node, hint="output: one with a period")
     names = {one.name for output in watched for one in output.measures}
     if measure and watched and measure not in names:
         message = f"{fields.what} watches measure {measure!r}, which no output of it has"

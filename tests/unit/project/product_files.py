@@ -21,7 +21,11 @@ columns:
   - {name: quantidade, type: int}
   - {name: valor, type: "decimal(12,2)"}
 --- */
-SELECT * FROM silver.clientes
+SELECT
+  atualizado_em AS pedido_em, uf AS municipio, uf AS cidade, uf, cliente_id AS produto_id, uf AS produto, uf AS marca,
+  uf AS segmento, CAST(cliente_id AS string) AS cliente_id, cpf, uf AS cep, CAST(atualizado_em AS date) AS nascimento,
+  1 AS quantidade, CAST(preco AS decimal(12,2)) AS valor
+FROM silver.clientes
 """
 PRODUCT = """\
 product: vendas_marca

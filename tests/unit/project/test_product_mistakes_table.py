@@ -241,6 +241,14 @@ MISTAKES = {
     "guardrail_measure": Mistake(
         P, "measure: receita, z", "measure: receitas, z", "product.unknown_measure", "estranho", "'receita'"
     ),
+    "guardrail_period": Mistake(
+        P,
+        "output: vendas_dia, measure: receita",
+        "output: perfil, measure: receita",
+        "product.no_period",
+        "estranho",
+        "period",
+    ),
     "guardrail_twice": Mistake(
         P, "{name: colunas", "{name: volume", "product.duplicate_name", "{name: volume, kind: schema", "rename"
     ),
@@ -354,6 +362,7 @@ MISTAKES = {
 }
 # Mistakes that make other names wrong too.
 ALSO = {
+    "guardrail_period",
     "rows_time",
     "unknown_key",
     "pseudonym_literal",

@@ -37,7 +37,7 @@ def run(arguments: Namespace, console: Console) -> int:
     console.problems(problems)
     parts = (
         _counted(len(project.sources), "source"),
-        _counted(len(project.contracts), "contract"),
+        _counted(len(project.contracts) + len(project.output_contracts), "contract"),
         _counted(len(project.models), "model"),
         _counted(len(project.schedules), "schedule"),
         *((_counted(len(project.products), "product"),) if project.products else ()),
@@ -47,12 +47,13 @@ def run(arguments: Namespace, console: Console) -> int:
 
 
 def _compile(project: Project) -> list[Problem]:
-    """What is wrong with the types and columns that models use, told from the contracts alone.
+    """What is wrong with the types and columns that models and products use, told from the contracts alone.
 
     Models that read bronze are left to the run, which knows its columns.
     """
     from afluente.models.compile import compile_model
     from afluente.models.graph import tables_read
+    from afluente.products.predicate import predicate_problems
     from afluente.runs.steps.schemas import declared_schemas
 
     try:
@@ -67,7 +68,7 @@ def _compile(project: Project) -> list[Problem]:
             compile_model(model, schemas, project.engine.kind, project.timezone)
         except AfluenteError as error:
             problems.append(_problem(error, project))
-    return problems
+    return [*problems, *predicate_problems(project, schemas)]
 
 
 def _problem(error: AfluenteError, project: Project) -> Problem:
