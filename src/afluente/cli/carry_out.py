@@ -50,8 +50,26 @@ def carry_out(workspace: Workspace, runs: Runs, view: RunView, action: Action) -
 
 
 def tell(workspace: Workspace, report: RunReport, console: Console) -> None:
-    """Say how it ended."""
+    """Say how it ended: here, and to those whom the project's alerts tell. A run that did nothing tells nobody."""
     if console.is_json:
         console.json(report_as_json(workspace, report))
     else:
         show_report(workspace, report, console)
+    if report.recovered or not report.is_unchanged:
+        tell_people(workspace, console)
+
+
+def tell_people(workspace: Workspace, console: Console) -> None:
+    """Raise and resolve alerts of what happened and send the notices. Trouble with it is noted and changes nothing."""
+    if workspace.project.alerts is None:
+        return
+    from afluente.core.errors import AfluenteError
+    from afluente.watch.attend import attend
+
+    try:
+        told = attend(workspace).notified
+    except AfluenteError as error:
+        console.note(f"alerts were not looked at: {error.message} ({error.code})")
+        return
+    if told.error_codes:
+        console.note(f"{told.put_back} notices wait to be sent again: {', '.join(told.error_codes)}")

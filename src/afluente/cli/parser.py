@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from afluente import __version__
 from afluente.cli.product_parser import add_product
+from afluente.cli.watch_parser import add_watch
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -50,6 +51,7 @@ def build_parser() -> Parser:
     _run_commands(commands)
     _data_commands(commands)
     add_product(commands, _add)
+    add_watch(commands, _add)
     _machine_commands(commands)
     return parser
 

@@ -12,8 +12,10 @@ from afluente.cli.opening import open_workspace
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from afluente.runs.report import RunReport
     from afluente.runs.serve import Planned, Scheduler
     from afluente.runs.steps.workspace import Workspace
+    from afluente.watch.attend import Watcher
 
 LARGEST_PORT = 65535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -26,10 +28,13 @@ def run(arguments: Namespace, console: Console) -> int:
         from afluente.runs.api import ApiServer
         from afluente.runs.signals import stopping_on_signals
 
-        scheduler = _scheduler(workspace)
+        watcher = _watcher(workspace)
+        scheduler = _scheduler(workspace, watcher)
         api = ApiServer(workspace.state, health=scheduler.health, host=arguments.host, port=arguments.port)
         with stopping_on_signals(scheduler.stop):
             api.start()
+            if watcher is not None:
+                watcher.start()
             try:
                 if arguments.host not in LOOPBACK:
                     console.note(f"{arguments.host} can be reached from other machines, and answers without a password")
@@ -43,11 +48,24 @@ def run(arguments: Namespace, console: Console) -> int:
                 scheduler.serve_forever()
             finally:
                 api.stop()
+                if watcher is not None:
+                    watcher.stop()
         console.note("stopped; what was interrupted is gone on with at the next start")
     return 0
 
 
-def _scheduler(workspace: Workspace) -> Scheduler:
+def _watcher(workspace: Workspace) -> Watcher | None:
+    """Who tells people, in a project that has alerts."""
+    if workspace.project.alerts is None:
+        return None
+    from afluente.runs.serve import plain_reporter
+    from afluente.watch.attend import Watcher
+
+    _, on_error = plain_reporter(sys.stderr)
+    return Watcher(workspace, on_error=on_error)
+
+
+def _scheduler(workspace: Workspace, watcher: Watcher | None) -> Scheduler:
     from afluente.models.graph import tables_read
     from afluente.runs.cron import Cron
     from afluente.runs.execute import Runs
@@ -57,7 +75,13 @@ def _scheduler(workspace: Workspace) -> Scheduler:
     from afluente.runs.steps.runner import ProjectRunner
 
     project = workspace.project
-    on_report, on_error = plain_reporter(sys.stderr)
+    tell, on_error = plain_reporter(sys.stderr)
+
+    def on_report(ended: RunReport) -> None:
+        tell(ended)
+        if watcher is not None:
+            watcher.wake()
+
     tables = {schedule.name: tuple(str(table) for table in schedule.tables) for schedule in project.schedules}
 
     def plan_for(name: str) -> Planned:
