@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 def known_names() -> Known:
     """What is installed, for `load_project` and `check_project`."""
-    from afluente.products.deliveries.registry import check_delivery, delivery_names
+    from afluente.products.deliveries.registry import check_carried, check_delivery, delivery_names
     from afluente.runs.steps import known as runs_known
 
-    return replace(runs_known.known_names(), deliveries=delivery_names(), check_delivery=check_delivery)
+    return replace(
+        runs_known.known_names(),
+        deliveries=delivery_names(),
+        check_delivery=check_delivery,
+        check_carried=check_carried,
+    )

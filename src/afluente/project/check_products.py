@@ -109,7 +109,10 @@ class _Check:
         known = None if self._known.deliveries is None else tuple(self._known.deliveries)
         for delivery in product.deliveries if check is not None else ():
             if check is not None and delivery.connector and (known is None or delivery.connector in known):
-                self._problems += check(delivery)
+                mistakes = list(check(delivery))
+                if not mistakes and self._known.check_carried is not None:
+                    mistakes += self._known.check_carried(product, delivery)
+                self._problems += mistakes
 
     def _check_output(self, product: Product, output: Output) -> None:
         facts = facts_columns(output.facts, self._contracts, self._models)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from afluente.core.errors import Problem
 from afluente.core.tables import TableName
 from afluente.project.model import Model
-from afluente.project.product import DeliverySettings
+from afluente.project.product import DeliverySettings, Product
 from afluente.project.settings import SourceSettings
 
 
@@ -18,8 +18,9 @@ class Known:
 
     `formats` are semantic types, `connectors` connectors, `rules` custom rules of engine `afluente` added by
     entry points, `deliveries` ways out to a partner. `check_source` tells what a connector finds wrong with a source's
-    options, `check_delivery` the same of a delivery; `model_problems` what is wrong with the SQL of all models, given
-    the other tables there are (an unknown one is `model.unknown_table`).
+    options, `check_delivery` the same of a delivery, `check_carried` what it could not do with a product's outputs;
+    `model_problems` what is wrong with the SQL of all models, given the other tables there are (an unknown one is
+    `model.unknown_table`).
     """
 
     formats: Iterable[str] | None = None
@@ -28,6 +29,7 @@ class Known:
     deliveries: Iterable[str] | None = None
     check_source: Callable[[SourceSettings], Iterable[Problem]] | None = None
     check_delivery: Callable[[DeliverySettings], Iterable[Problem]] | None = None
+    check_carried: Callable[[Product, DeliverySettings], Iterable[Problem]] | None = None
     model_problems: Callable[[Sequence[Model], Collection[TableName]], Iterable[Problem]] | None = None
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from afluente.core.errors import Place, Problem, ProjectError
 from afluente.core.nearest import did_you_mean
 from afluente.products.deliveries.delivery import Delivery, DeliveryContext
-from afluente.project.product import DeliverySettings
+from afluente.project.product import DeliverySettings, Product
 
 GROUP = "afluente.deliveries"
 
@@ -24,6 +24,13 @@ class CheckedKind(Protocol):
     def __call__(self, settings: DeliverySettings, context: DeliveryContext) -> Delivery: ...
 
     def problems(self, settings: DeliverySettings) -> Iterable[Problem]: ...
+
+
+@runtime_checkable
+class CarryingKind(Protocol):
+    """A connector to which it matters what the outputs are."""
+
+    def product_problems(self, product: Product, settings: DeliverySettings) -> Iterable[Problem]: ...
 
 
 @cache
@@ -64,6 +71,15 @@ def check_delivery(settings: DeliverySettings) -> list[Problem]:
     except ProjectError as error:
         return [Problem(settings.place, error.code, f"delivery {settings.name}: {error.message}", error.hint)]
     return list(kind.problems(settings))
+
+
+def check_carried(product: Product, settings: DeliverySettings) -> list[Problem]:
+    """What a delivery, whose options are right, could not do with the product's outputs.
+
+    Asked of connectors that have a static `product_problems(product, settings)`.
+    """
+    kind = load_delivery(settings.connector, place=settings.place)
+    return list(kind.product_problems(product, settings)) if isinstance(kind, CarryingKind) else []
 
 
 def open_delivery(settings: DeliverySettings, context: DeliveryContext) -> Delivery:
