@@ -7,7 +7,6 @@ what the finer one told.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -21,64 +20,81 @@ from afluente.products.privacy.roll_up import HIDDEN, RollUp, merge_up
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from afluente.products.privacy.exposed import Exposed
     from afluente.products.privacy.region import Region
     from afluente.project.product import Output
 
-MOST_PLACES_NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """A hidden cell that everything told bounds too closely."""
-
-    region: Region
-
-    def name(self) -> str:
-        """The cell by its days, places and dimensions."""
-        region = self.region
-        days = region.first.isoformat()
-        if region.last != region.first:
-            days += f"..{region.last.isoformat()}"
-        places = ", ".join(region.places[:MOST_PLACES_NAMED])
-        if len(region.places) > MOST_PLACES_NAMED:
-            places += f" (+{len(region.places) - MOST_PLACES_NAMED})"
-        parts = [days] + ([f"{region.place_column}={places}"] if places else [])
-        return " ".join([*parts, *(f"{column}={value}" for column, value in region.dimensions)])
+_BESIDE = 2
 
 
 def coarsen(
     rolled: RollUp,
     cells: pa.Table,
     output: Output,
-    narrowed: Sequence[Narrowed],
+    narrowed: Sequence[Exposed],
     *,
+    before: Sequence[Region],
     days: tuple[date, date] | None,
     most_rows: int,
 ) -> int:
     """Merge up, for each narrowed cell, the `most_rows` rows that say most about it; returns how many there were.
 
-    Those are rows of its place and dimensions, in any period: the finest first, then those of its own days, then
-    the smallest.
+    Those are rows that hold the cell, or that lie inside a region told `before` that holds it and so can be taken
+    from it; then rows that share cells with such a region; then others of its place and dimensions. Among them the
+    finest come first, then those of its own days, then the smallest.
     """
-    starts, ends = _spans(cells, output, days)
+    spans = _spans(cells, output, days)
+    sizes = np.bincount(rolled.row_of + 1, minlength=rolled.next_row + 1)[1:]
+    around = _by_place(before)
     chosen: dict[int, None] = {}
     for one in narrowed:
-        beside = _beside(cells, output, one.region)
-        within = beside & (starts <= _number(one.region.last)) & (ends >= _number(one.region.first))
-        near = set(np.unique(rolled.row_of[within]).tolist())
-        rows = set(np.unique(rolled.row_of[beside]).tolist()) - {HIDDEN}
-        ranked = sorted(rows, key=lambda row: (rolled.level_of(row), row not in near, rolled.persons_of(row), row))
-        chosen.update(dict.fromkeys(ranked[:most_rows]))
+        beside = _within(cells, output, one.region)
+        holding = set(np.unique(rolled.row_of[beside & _meets(spans, one.region)]).tolist())
+        steps = dict.fromkeys(holding, 0)
+        for region in _regions_around(around, one.region):
+            shared = _within(cells, output, region) & _meets(spans, region)
+            rows, counts = np.unique(rolled.row_of[shared], return_counts=True)
+            for row, count in zip(rows.tolist(), counts.tolist(), strict=True):
+                steps[row] = min(steps.get(row, _BESIDE), 0 if sizes[row] == count else 1)
+        for row in np.unique(rolled.row_of[beside]).tolist():
+            steps.setdefault(row, _BESIDE)
+        steps.pop(HIDDEN, None)
+        ranks = {
+            row: (step, rolled.level_of(row), row not in holding, rolled.persons_of(row), row)
+            for row, step in steps.items()
+        }
+        chosen.update(dict.fromkeys(sorted(ranks, key=ranks.__getitem__)[:most_rows]))
     merged = 0
     for row in chosen:
-        if rolled.row_of[rolled.cells_of(row)[0]] == row:
+        if rolled.is_row(row):
             merge_up(rolled, row)
             merged += 1
     return merged
 
 
-def _beside(cells: pa.Table, output: Output, region: Region) -> NDArray[np.bool_]:
-    """The cells that may lie in the region but for their period."""
+def _by_place(regions: Sequence[Region]) -> dict[str, list[Region]]:
+    """The regions that hold each place; those of every place under the empty text."""
+    found: dict[str, list[Region]] = {}
+    for region in regions:
+        for place in region.places or ("",):
+            found.setdefault(place, []).append(region)
+    return found
+
+
+def _regions_around(around: dict[str, list[Region]], cell: Region) -> list[Region]:
+    """The regions that share days, a place and the dimensions with the cell, each once."""
+    known = dict(cell.dimensions)
+    found: dict[Region, None] = {}
+    for place in (*cell.places, ""):
+        for region in around.get(place, ()):
+            is_near = region.first <= cell.last and region.last >= cell.first
+            if is_near and all(known.get(column, value) == value for column, value in region.dimensions):
+                found[region] = None
+    return list(found)
+
+
+def _within(cells: pa.Table, output: Output, region: Region) -> NDArray[np.bool_]:
+    """The cells of the region's places and dimensions, whatever their period."""
     found = np.ones(len(cells), dtype=np.bool_)
     if region.places and output.places and region.place_column == output.places[0]:
         found &= pc.is_in(cells.column("place0"), pa.array(region.places, pa.string())).to_numpy()
@@ -101,6 +117,11 @@ def _spans(
     starts = np.array([_number(first) for first, _ in spans], dtype=np.int64)
     ends = np.array([_number(last) for _, last in spans], dtype=np.int64)
     return starts[codes], ends[codes]
+
+
+def _meets(spans: tuple[NDArray[np.int64], NDArray[np.int64]], region: Region) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (spans[0] <= _number(region.last)) & (spans[1] >= _number(region.first))
+    return found
 
 
 def _number(day: date) -> int:

@@ -18,8 +18,8 @@ import pyarrow as pa
 from afluente.core.errors import DataRefused
 from afluente.products.privacy.aggregate import OutputFacts
 from afluente.products.privacy.bands import Band
-from afluente.products.privacy.coarsen import Narrowed, coarsen
-from afluente.products.privacy.gated import Finding, GatedOutput
+from afluente.products.privacy.coarsen import coarsen
+from afluente.products.privacy.gated import GatedOutput
 from afluente.products.privacy.output_rows import OutputRows, figure_of, output_table, rows_of
 from afluente.products.privacy.roll_up import CellPlaces, RollUp, roll_up
 from afluente.products.privacy.segment_share import share_bands
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from afluente.core.tables import TableName
+    from afluente.products.privacy.exposed import Exposed
     from afluente.products.privacy.region import Told
     from afluente.project.contract import Contract
     from afluente.project.product import Output, Product
     from afluente.runs.steps.workspace import Workspace
 
-    Inspect = Callable[[Sequence[Told]], Sequence[Narrowed]]
+    Inspect = Callable[[Sequence[Told]], Sequence[Exposed]]
 
 ROUNDS = 6
 """How often the rows around a narrowed cell are made coarser before the output is refused."""
@@ -78,8 +79,11 @@ def pass_cells(
         )
         draft = _draft(facts, rolled, cells, product, output, days)
         narrowed = looking([*told, *draft.told])
+        before = list(dict.fromkeys(one.region for one in told if one.region.facts == str(output.facts)))
         for attempt in range(ROUNDS):
-            if not narrowed or not coarsen(rolled, cells, output, narrowed, days=days, most_rows=2**attempt):
+            if not narrowed:
+                break
+            if not coarsen(rolled, cells, output, narrowed, before=before, days=days, most_rows=2**attempt):
                 break
             draft = _draft(facts, rolled, cells, product, output, days)
             narrowed = looking([*told, *draft.told])
@@ -97,7 +101,7 @@ def pass_cells(
             if measure.aggregation in ("sum", "count")
         }
         utility = utility_of(output, rolled, measured, rows=len(draft.rows))
-    return GatedOutput(table, tuple(draft.told), utility, tuple(_finding(output, one) for one in narrowed))
+    return GatedOutput(table, tuple(draft.told), utility, tuple(one.finding() for one in narrowed))
 
 
 def _draft(
@@ -162,7 +166,7 @@ def _floats(values: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def _audited(
     workspace: Workspace, product: Product, output: Output, at: Mapping[TableName, int], told: Sequence[Told]
-) -> Sequence[Narrowed]:
+) -> Sequence[Exposed]:
     """What the ledger's audit finds in everything told and about to be told."""
     from afluente.products.privacy.atoms import read_atoms
     from afluente.products.privacy.audit import audit
@@ -177,14 +181,4 @@ def _audited(
         facts=str(output.facts),
         counted_persons=max(MOST_PERSONS_COUNTED, product.privacy.minimum_persons),
     )
-    return [Narrowed(finding.region) for finding in audit(atoms, told, product.privacy).findings]
-
-
-def _finding(output: Output, narrowed: Narrowed) -> Finding:
-    cell = narrowed.name()
-    return Finding(
-        "privacy.cell_narrowed",
-        f"saída {output.name}: o que já foi contado e o que se contaria cercam demais a célula escondida {cell}",
-        f"output {output.name}: what was told and what would be told bound the hidden cell {cell} too closely",
-        cell,
-    )
+    return audit(atoms, told, product.privacy).findings

@@ -55,6 +55,9 @@ class RollUp:
     persons: dict[int, int] = field(default_factory=dict)
     next_row: int = 0
 
+    def is_row(self, row: int) -> bool:
+        return row in self.members or (row < len(self.cells) and int(self.row_of[row]) == row)
+
     def cells_of(self, row: int) -> Integers:
         return self.members[row] if row in self.members else np.array([row], dtype=np.int64)
 

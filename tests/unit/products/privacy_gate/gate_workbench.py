@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 from afluente.core.errors import Place
 from afluente.core.tables import TableName
-from afluente.products.privacy.coarsen import Narrowed
+from afluente.products.privacy.exposed import Exposed
 from afluente.products.privacy.gate import pass_cells
 from afluente.products.privacy.gated import GatedOutput
 from afluente.products.privacy.region import Told
@@ -141,7 +141,7 @@ def product_of(made: Output, policy: PrivacyPolicy | None = None) -> Product:
     )
 
 
-def nothing_narrowed(told: Sequence[Told]) -> Sequence[Narrowed]:
+def nothing_narrowed(told: Sequence[Told]) -> Sequence[Exposed]:
     """The answer of an audit that finds nothing."""
     assert all(one.low <= one.high for one in told)
     return ()

@@ -8,12 +8,12 @@ from datetime import date
 import numpy as np
 import pytest
 from afluente.core.errors import Place
-from afluente.products.privacy.coarsen import Narrowed
+from afluente.products.privacy.exposed import Exposed
 from afluente.products.privacy.gated import CELLS, GatedOutput
 from afluente.products.privacy.region import Region, Told
 from afluente.project.product import PrivacyPolicy
 from gate_workbench import Sale, Workbench, output
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 K = 3
@@ -34,6 +34,7 @@ some_sales = st.lists(one_sale, min_size=1, max_size=150)
 slow = settings(
     max_examples=15,
     deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -130,8 +131,8 @@ def test_no_small_cell_follows_from_the_rows_and_none_is_bounded_closely_from_ab
 def test_a_month_after_its_days_pins_no_day_or_says_that_it_would(bench: Workbench, rows: list[Sale]) -> None:
     cells = by_cell(rows)
 
-    def inspect(told: Sequence[Told]) -> list[Narrowed]:
-        return [Narrowed(region_of_cell(cell)) for cell in pinned(cells, told)]
+    def inspect(told: Sequence[Told]) -> list[Exposed]:
+        return [Exposed(region_of_cell(cell), (), ()) for cell in pinned(cells, told)]
 
     days = bench.gate(rows, policy=POLICY)
     month = bench.gate(rows, output(grain="month", dimensions=()), policy=POLICY, told=days.told, inspect=inspect)
@@ -146,8 +147,8 @@ def test_a_month_after_its_days_pins_no_day_or_says_that_it_would(bench: Workben
 def test_days_after_their_month_pin_no_day(bench: Workbench, rows: list[Sale]) -> None:
     cells = by_cell(rows)
 
-    def inspect(told: Sequence[Told]) -> list[Narrowed]:
-        return [Narrowed(region_of_cell(cell)) for cell in pinned(cells, told)]
+    def inspect(told: Sequence[Told]) -> list[Exposed]:
+        return [Exposed(region_of_cell(cell), (), ()) for cell in pinned(cells, told)]
 
     month = bench.gate(rows, output(grain="month", dimensions=("produto",)), policy=POLICY)
     days = bench.gate(rows, policy=POLICY, told=month.told, inspect=inspect)
