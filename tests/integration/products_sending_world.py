@@ -39,7 +39,9 @@ class World:
 
     root: Path
 
-    def configure(self, ways: Mapping[str, Mapping[str, object]], *, state: str = "sqlite:///.afluente/state.db") -> None:
+    def configure(
+        self, ways: Mapping[str, Mapping[str, object]], *, state: str = "sqlite:///.afluente/state.db"
+    ) -> None:
         """`ways` gives each delivery's connector and options: `{"copia": {"folder": {"path": "saida"}}}`."""
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "world.json").write_text(json.dumps({"state": state, "ways": ways}))
@@ -54,12 +56,33 @@ class World:
         output = Output("mes", None, "release.mes", PLACE)  # type: ignore[arg-type]
         privacy = PrivacyPolicy(PLACE)
         product = Product(
-            PRODUCT, "Vendas", "1.0.0", PARTNER, "dono@example.com", "ver", "contract", (output,), privacy, PLACE, "0" * 64,
+            PRODUCT,
+            "Vendas",
+            "1.0.0",
+            PARTNER,
+            "dono@example.com",
+            "ver",
+            "contract",
+            (output,),
+            privacy,
+            PLACE,
+            "0" * 64,
             deliveries=ways,
         )
         project = Project(
-            self.root, "mundo", "UTC", "pt", LakeSettings("lake"), settings["state"], EngineSettings(), (), (), (), (),
-            Place("afluente.yaml"), products=(product,),
+            self.root,
+            "mundo",
+            "UTC",
+            "pt",
+            LakeSettings("lake"),
+            settings["state"],
+            EngineSettings(),
+            (),
+            (),
+            (),
+            (),
+            Place("afluente.yaml"),
+            products=(product,),
         )
         moment = clock or SetClock(START + timedelta(seconds=seconds_later))
         return Workspace(project, environment={"SENHA": CANARY}, clock=moment)
@@ -79,7 +102,15 @@ class World:
         release_id = f"release-{number}"
         with self.workspace() as workspace, workspace.state.write() as connection:
             row = releases.Release(
-                release_id, PRODUCT, PARTNER, number, status, START, "1.0.0", "0" * 64, str(folder),
+                release_id,
+                PRODUCT,
+                PARTNER,
+                number,
+                status,
+                START,
+                "1.0.0",
+                "0" * 64,
+                str(folder),
                 released_at=START,
             )
             releases.insert(connection, row)
@@ -139,9 +170,22 @@ def package_of(workspace: Workspace, release_id: str) -> Package:
     folder = workspace.project.root / "releases" / f"{PRODUCT}-{number:06d}"
     told = json.loads((folder / "manifest.json").read_text())["files"]
     return Package(
-        release_id, PRODUCT, "Vendas", PARTNER, number, None, START,
+        release_id,
+        PRODUCT,
+        "Vendas",
+        PARTNER,
+        number,
+        None,
+        START,
         files=tuple(
-            PackageFile(one["name"], folder / "files" / one["name"], one["sha256"], one["size_bytes"], output="mes", format="csv")
+            PackageFile(
+                one["name"],
+                folder / "files" / one["name"],
+                one["sha256"],
+                one["size_bytes"],
+                output="mes",
+                format="csv",
+            )
             for one in told
         ),
         manifest=folder / "manifest.json",

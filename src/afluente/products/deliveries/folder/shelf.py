@@ -104,9 +104,10 @@ class FolderShelf:
         try:
             yield
         except OSError as error:
-            raise self._failure(error) from error
+            raise self.failure(error) from error
 
-    def _failure(self, error: OSError) -> DeliveryError:
+    def failure(self, error: OSError) -> DeliveryError:
+        """The error for what the system said of the folder."""
         reason = (error.strerror or type(error).__name__).lower()
         message = f"{self.label}: {self.folder}: {reason}"
         if error.errno in _NO_SPACE:
