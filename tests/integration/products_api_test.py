@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -460,6 +463,31 @@ def test_a_chunk_with_a_row_that_is_too_large_is_refused_before_anything_is_sent
         sender.deliver(replace(package, files=(huge,)))
     assert caught.value.code == "delivery.api_row_too_large"
     assert partner.behaviour.seen == []
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 ", b"HTTP/1.1 201 Created\r\nContent-Length: 60000\r\n\r\n"])
+def test_an_answer_a_byte_at_a_time_does_not_hold_the_sender(tmp_path, package, start) -> None:
+    ended = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(start)
+            for _ in range(200):
+                if ended.wait(0.1):
+                    return
+                connection.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        options = {"url": f"http://127.0.0.1:{listening.getsockname()[1]}/x", "max_attempts": 1}
+        sender = Sender(tmp_path, {**options, "timeout_seconds": 5, "max_request_seconds": 0.5})
+        with pytest.raises(DeliveryError, match="took too long") as caught:
+            sender.deliver(package)
+        ended.set()
+        thread.join()
+    assert (caught.value.code, caught.value.retryable) == ("delivery.connection", True)
 
 
 def test_http_to_another_machine_is_refused(tmp_path) -> None:

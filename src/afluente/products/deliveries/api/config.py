@@ -7,7 +7,7 @@ auth: {token: secret:..., header: X-Api-Key}        without header it is `Author
 check_url: https://...      asked by GET when connections are checked; without it the url is asked by OPTIONS
 webhook_secret: secret:...  signs each request after Standard Webhooks
 ca_file: PATH               certificates of a private authority, relative to the project
-chunk_rows, max_chunk_mb, timeout_seconds, max_attempts, backoff_seconds, max_wait_seconds, max_total_seconds
+chunk_rows, max_chunk_mb, timeout_seconds, max_request_seconds, max_attempts, backoff_seconds, max_wait_seconds, max_total_seconds
 
 Invariant: an address without TLS is accepted for this machine only, and holds neither user nor password.
 """
@@ -71,6 +71,7 @@ class ApiConfig:
     chunk_rows: int = 1000
     max_chunk_mb: int = 4
     timeout_seconds: float = 30
+    max_request_seconds: float = 300
     max_attempts: int = 6
     backoff_seconds: float = 1
     max_wait_seconds: float = 120
@@ -90,6 +91,7 @@ def parse(settings: DeliverySettings) -> ApiConfig | list[Problem]:
         chunk_rows=options.integer("chunk_rows", 1000, minimum=1, maximum=1_000_000),
         max_chunk_mb=options.integer("max_chunk_mb", 4, minimum=1, maximum=256),
         timeout_seconds=options.number("timeout_seconds", 30, minimum=0.1),
+        max_request_seconds=options.number("max_request_seconds", 300, minimum=0.1),
         max_attempts=options.integer("max_attempts", 6, minimum=1, maximum=50),
         backoff_seconds=options.number("backoff_seconds", 1),
         max_wait_seconds=options.number("max_wait_seconds", 120),

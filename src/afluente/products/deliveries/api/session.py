@@ -26,6 +26,7 @@ from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.api.auth import Credentials
 from afluente.products.deliveries.api.config import ApiConfig, OAuth2
 from afluente.products.deliveries.api.idempotency import HEADER, quoted
+from afluente.products.deliveries.api.request_limit import RequestLimit
 from afluente.products.deliveries.api.retry_after import retry_after_seconds
 from afluente.products.deliveries.api.webhook_signature import message_id_of, signature_headers
 from afluente.products.deliveries.delivery import DeliveryContext, DeliveryError
@@ -140,13 +141,18 @@ class ApiSession:
         return self._clock.now() + timedelta(seconds=seconds) <= self._deadline
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _Answer | _Cut:
-        began = time.monotonic()
+        limit = RequestLimit()
         try:
-            with self._client.stream(method, url, headers=dict(headers), content=body) as response:
+            with (
+                limit.of(self._config.max_request_seconds),
+                self._client.stream(
+                    method, url, headers=dict(headers), content=body, extensions={"trace": limit.trace}
+                ) as response,
+            ):
                 found = bytearray()
                 for piece in response.iter_raw(8192):
                     found += piece
-                    if len(found) > MAX_ANSWER_BYTES or time.monotonic() - began > 2 * self._config.timeout_seconds:
+                    if len(found) > MAX_ANSWER_BYTES:
                         break
                 return _Answer(response.status_code, bytes(found), response.headers.get("retry-after", ""))
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
@@ -162,7 +168,7 @@ class ApiSession:
                     f"{self._at(url)} shows a certificate that cannot be verified",
                     hint="set ca_file to the authority's certificates, or tell the partner",
                 ) from None
-            return _Cut(type(error).__name__)
+            return _Cut("the request took too long" if limit.is_reached else type(error).__name__)
 
     def _ask_token(self, url: str, headers: dict[str, str], body: bytes) -> bytes:
         answer = self._until_done(lambda: self._send("POST", url, headers, body), url, renews=False)
