@@ -208,7 +208,7 @@ def _moved(found: Insights, language: Language) -> Picture | None:
                         "field": "low",
                         "type": "quantitative",
                         "axis": None,
-                        "scale": {"domain": [float(floor), float(ceiling)], "zero": False},
+                        "scale": {"domain": [float(floor), float(ceiling)], "zero": False, "nice": False},
                     },
                     "y2": {"field": "high"},
                     "color": {"field": "kind", "type": "nominal", "scale": colors, "legend": None},
@@ -267,7 +267,7 @@ def _days(found: Insights, language: Language) -> Picture | None:
     y: Json = {
         "field": "revenue",
         "type": "quantitative",
-        "axis": {"title": None, "tickCount": 4, "format": "~s", "domain": False},
+        "axis": {"title": None, "tickCount": 4, "labelExpr": _axis_money(max(revenues), language), "domain": False},
     }
     spec: Spec = {
         "data": _values(rows),
@@ -288,6 +288,16 @@ def _days(found: Insights, language: Language) -> Picture | None:
         language,
         spec,
     )
+
+
+def _axis_money(greatest: Decimal, language: Language) -> str:
+    """The expression of an axis: whole numbers in the unit that the greatest value asks for."""
+    words = {"pt": (" mi", " mil"), "en": ("m", "k")}[language]
+    if greatest >= 2 * _MILLION:
+        return f"datum.value == 0 ? '0' : format(datum.value / 1e6, ',~g') + '{words[0]}'"
+    if greatest >= 2 * _THOUSAND:
+        return f"datum.value == 0 ? '0' : format(datum.value / 1e3, ',~g') + '{words[1]}'"
+    return "format(datum.value, ',~g')"
 
 
 def _day_label(day: str, language: Language) -> str:
@@ -356,7 +366,7 @@ def _places(found: Insights, language: Language) -> Picture | None:
     ]
     spec: Spec = {
         "data": _values(rows),
-        "height": max(HEIGHT, 21 * len(rows)),
+        "height": 34 * len(rows),
         "encoding": {
             "y": {
                 "field": "place",

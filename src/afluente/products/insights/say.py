@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from afluente.core.language import Language
 
@@ -92,10 +92,7 @@ def long_month(month: str, language: Language) -> str:
 
 
 def band(low: Decimal, high: Decimal, language: Language) -> str:
-    """`20–25%`."""
-    least, greatest = (number(one * 100, language, places=_places(one)) for one in (low, high))
-    return f"{least}%" if least == greatest else f"{least}–{greatest}%"
-
-
-def _places(value: Decimal) -> int:
-    return 0 if (value * 100) % 1 == 0 else 1
+    """`20–25%`, in whole percents that hold the band."""
+    least = (low * 100).to_integral_value(rounding=ROUND_FLOOR)
+    greatest = (high * 100).to_integral_value(rounding=ROUND_CEILING)
+    return f"{number(least, language)}–{number(greatest, language)}%"
