@@ -119,7 +119,7 @@ def _carry_out(
         record_release(workspace, product, draft, release, actor=actor)
         return ReleaseOutcome("refused", release, draft.reasons)
     with building(root, product.name) as folder:
-        written = write_release(workspace, product, draft, release, folder)
+        written = write_release(workspace, product, draft, release, folder, gates)
         ledger = keep_ledger(workspace, draft, release, gates)
         publish(folder, root / release.folder)
     complete = replace(release, manifest_sha256=written.manifest_sha256)

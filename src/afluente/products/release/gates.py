@@ -1,4 +1,4 @@
-"""The privacy gates a release passes, and the file its ledger is kept in, as one thing that can be handed in."""
+"""What a release passes and is written with besides its own room's work, as one thing that can be handed in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from afluente.products.release.periods import Days
 from afluente.products.release.told_before import ReadLedger
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from afluente.products.privacy.exposed import Exposed
     from afluente.products.privacy.gated import GatedOutput
     from afluente.products.privacy.region import Told
@@ -66,10 +68,18 @@ class Correct(Protocol):
     ) -> tuple[Exposed, ...]: ...
 
 
+class WriteReport(Protocol):
+    """Writes extras into a release's folder, from its tables by output."""
+
+    def __call__(
+        self, workspace: Workspace, product: Product, tables: Mapping[str, pa.Table], folder: Path
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gates:
     """`write_ledger` keeps what an output tells; `read_ledger` gives it back. `correct` is what a figure told again
-    says of those whose rows changed in between.
+    says of those whose rows changed in between. `report` writes what goes with a release for people; none when absent.
     """
 
     cells: PassCells
@@ -77,6 +87,7 @@ class Gates:
     correct: Correct
     read_ledger: ReadLedger
     write_ledger: Callable[[Path, Sequence[Told]], None]
+    report: WriteReport | None = None
 
 
 def default_gates() -> Gates:
@@ -84,5 +95,6 @@ def default_gates() -> Gates:
     from afluente.products.privacy.gate import pass_cells
     from afluente.products.privacy.ledger_file import read_ledger, write_ledger
     from afluente.products.privacy.rows_gate import pass_rows
+    from afluente.products.release.report import write_release_report
 
-    return Gates(pass_cells, pass_rows, correct, read_ledger, write_ledger)
+    return Gates(pass_cells, pass_rows, correct, read_ledger, write_ledger, write_release_report)

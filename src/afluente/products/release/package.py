@@ -49,6 +49,10 @@ def package_of(workspace: Workspace, release: Release) -> Package:
         prefix=prefix_of(release.product, release.number),
         period=manifest.period,
         columns=manifest.columns,
-        pictures=tuple(folder / file.name for file in manifest.files if file.name.startswith(f"{PICTURES}/")),
+        pictures=tuple(
+            folder / file.name
+            for file in manifest.files
+            if file.name.startswith(f"{PICTURES}/") and file.name.endswith(".png")
+        ),
         report=report if report.is_file() else None,
     )

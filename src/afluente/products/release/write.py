@@ -38,10 +38,15 @@ def file_name(release: Release, output: str, form: Format) -> str:
     return f"{prefix_of(release.product, release.number)}-{output}.{SUFFIXES[form]}"
 
 
-def write_release(workspace: Workspace, product: Product, draft: Draft, release: Release, folder: Path) -> Written:
+def write_release(
+    workspace: Workspace, product: Product, draft: Draft, release: Release, folder: Path, gates: Gates
+) -> Written:
     """Write everything a release is into an empty folder. ProjectError when the signing key cannot be used."""
     private_key = workspace.secret(product.signing_key) if product.signing_key is not None else ""
     files = [_write(release, one, form, folder) for one in draft.outputs for form in one.output.formats]
+    if gates.report is not None:
+        gates.report(workspace, product, {one.output.name: one.table for one in draft.outputs}, folder)
+        files += _extras(folder)
     inputs = draft.selection.inputs
     manifest = manifest_bytes(
         product,
@@ -66,6 +71,13 @@ def _write(release: Release, one: DraftOutput, form: Format, folder: Path) -> Ma
     path = folder / FILES / file_name(release, one.output.name, form)
     write_format(path, one.table, form)
     return describe_file(folder, path, rows=one.table.num_rows, output=one.output.name, form=form)
+
+
+def _extras(folder: Path) -> list[ManifestFile]:
+    """What stands in the folder beside the files of outputs."""
+    data = folder / FILES
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent != data]
+    return [describe_file(folder, path) for path in found]
 
 
 def keep_ledger(workspace: Workspace, draft: Draft, release: Release, gates: Gates) -> tuple[LedgerRow, ...]:
