@@ -45,13 +45,13 @@ def coarsen(
     """
     spans = _spans(cells, output, days)
     sizes = np.bincount(rolled.row_of + 1, minlength=rolled.next_row + 1)[1:]
-    around = _by_place(before)
+    around = _by_place(output, before)
     chosen: dict[int, None] = {}
     for one in narrowed:
         beside = _within(cells, output, one.region)
         holding = set(np.unique(rolled.row_of[beside & _meets(spans, one.region)]).tolist())
         steps = dict.fromkeys(holding, 0)
-        for region in _regions_around(around, one.region):
+        for region in _regions_around(around, cells, output, one.region, beside):
             shared = _within(cells, output, region) & _meets(spans, region)
             rows, counts = np.unique(rolled.row_of[shared], return_counts=True)
             for row, count in zip(rows.tolist(), counts.tolist(), strict=True):
@@ -72,20 +72,31 @@ def coarsen(
     return merged
 
 
-def _by_place(regions: Sequence[Region]) -> dict[str, list[Region]]:
-    """The regions that hold each place; those of every place under the empty text."""
-    found: dict[str, list[Region]] = {}
+def _by_place(output: Output, regions: Sequence[Region]) -> dict[tuple[str, str], list[Region]]:
+    """The regions that name each place of the output; those that name none of its places under the empty text."""
+    found: dict[tuple[str, str], list[Region]] = {}
     for region in regions:
-        for place in region.places or ("",):
-            found.setdefault(place, []).append(region)
+        is_known = region.place_column in output.places
+        for place in region.places if is_known else ("",):
+            found.setdefault((region.place_column if is_known else "", place), []).append(region)
     return found
 
 
-def _regions_around(around: dict[str, list[Region]], cell: Region) -> list[Region]:
+def _regions_around(
+    around: dict[tuple[str, str], list[Region]],
+    cells: pa.Table,
+    output: Output,
+    cell: Region,
+    beside: NDArray[np.bool_],
+) -> list[Region]:
     """The regions that share days, a place and the dimensions with the cell, each once."""
     known = dict(cell.dimensions)
     found: dict[Region, None] = {}
-    for place in (*cell.places, ""):
+    places = [("", "")]
+    for number, column in enumerate(output.places):
+        values = pc.unique(cells.column(f"place{number}").filter(pa.array(beside)))
+        places += [(column, value) for value in values.to_pylist()]
+    for place in places:
         for region in around.get(place, ()):
             is_near = region.first <= cell.last and region.last >= cell.first
             if is_near and all(known.get(column, value) == value for column, value in region.dimensions):
@@ -95,13 +106,13 @@ def _regions_around(around: dict[str, list[Region]], cell: Region) -> list[Regio
 
 def _within(cells: pa.Table, output: Output, region: Region) -> NDArray[np.bool_]:
     """The cells of the region's places and dimensions, whatever their period."""
+    keys = {column: f"dimension{number}" for number, column in enumerate(output.dimensions)}
+    keys |= {column: f"place{number}" for number, column in enumerate(output.places)}
     found = np.ones(len(cells), dtype=np.bool_)
-    if region.places and output.places and region.place_column == output.places[0]:
-        found &= pc.is_in(cells.column("place0"), pa.array(region.places, pa.string())).to_numpy()
-    for column, value in region.dimensions:
-        if column in output.dimensions:
-            name = f"dimension{output.dimensions.index(column)}"
-            found &= pc.equal(cells.column(name), value).to_numpy()
+    wanted = [(column, (value,)) for column, value in region.dimensions]
+    for column, values in [(region.place_column, region.places), *wanted]:
+        if values and column in keys:
+            found &= pc.is_in(cells.column(keys[column]), pa.array(values, pa.string())).to_numpy()
     return found
 
 
