@@ -177,6 +177,18 @@ def test_an_unknown_failure_tells_its_kind_and_nothing_of_its_text(single: World
     assert "12345678909" not in repr((outcome, single.rows(), single.events(), single.audit()))
 
 
+def test_a_sender_that_is_stopped_leaves_the_delivery_due_at_once(single: World) -> None:
+    single.release()
+
+    def stop(_: Workspace, __: str) -> Package:
+        raise KeyboardInterrupt
+
+    with single.workspace() as workspace, pytest.raises(KeyboardInterrupt):
+        send_due(workspace, package_of=stop)
+    assert single.events("delivery.failed") == []
+    assert [one.status for one in single.send()] == ["delivered"]
+
+
 @pytest.mark.parametrize(
     ("number", "names", "code"),
     [(7, (), "release.unknown"), (None, ("copai",), "delivery.unknown"), (None, (), "delivery.nothing_dead")],

@@ -122,6 +122,9 @@ class _Sender:
             _log.error("delivery failed in an unknown way", extra={"delivery": self._claimed.subject, "error": kind})
             reason = f"{self._claimed.subject} failed: {kind}"
             return self._failed(DeliveryError(failure_codes.UNKNOWN, reason, retryable=True))
+        except BaseException:
+            self._interrupted()
+            raise
         return self._delivered(receipt)
 
     def _deliver(self) -> Receipt:
@@ -220,6 +223,17 @@ class _Sender:
                     connection, at=now, actor=SENDER, action="delivery.dead", subject=subject, payload=payload
                 )
         return self._outcome("dead" if next_try is None else "failed", error=error, next_try_at=next_try)
+
+    def _interrupted(self) -> None:
+        """Somebody stopped the sender: the delivery is due again at once, and this was no failure of it."""
+        with self._workspace.state.write() as connection:
+            deliveries.put_back(
+                connection,
+                self._row,
+                due_at=self._workspace.clock.now(),
+                error_code=failure_codes.INTERRUPTED,
+                error_message=f"{self._claimed.subject} was interrupted",
+            )
 
     def _outcome(
         self,

@@ -24,6 +24,8 @@ RELEASE_CHANGED = "delivery.release_changed"
 """A file of the release is not what its manifest says; nothing of it is sent."""
 EXTRA_MISSING = "delivery.extra_missing"
 """A package that the connector needs is not installed."""
+INTERRUPTED = "delivery.interrupted"
+"""The sender was stopped; the delivery is due again."""
 UNKNOWN = "delivery.unknown_failure"
 
 _OF_CREDENTIALS = (CREDENTIALS, HOST_KEY, "secret.")

@@ -14,12 +14,12 @@ LONGEST_ASKED_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential waits. `jitter` is the share of a wait that is left to chance, so that senders do not meet."""
+    """Exponential waits, a day of them. `jitter` is the share of a wait left to chance, so that senders do not meet."""
 
-    max_attempts: int = 8
+    max_attempts: int = 20
     first_seconds: float = 30.0
     factor: float = 2.0
-    max_seconds: float = 3600.0
+    max_seconds: float = 7200.0
     jitter: float = 0.5
 
     def wait_seconds(self, attempts: int, *, chance: random.Random, asked_seconds: float | None = None) -> float:
