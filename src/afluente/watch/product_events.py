@@ -127,9 +127,10 @@ def _failed(project: Project, event: Event) -> Iterator[Alert]:
     if event.payload.get("is_final"):
         product, _, rest = event.subject.removeprefix("delivery/").partition("#")
         number = rest.partition("/")[0]
+        again = f'afluente product redeliver {product} {number} --reason "..."'
         final = Message(
-            f"{detail.pt}; não será tentada de novo: `afluente product redeliver {product} {number}`",
-            f"{detail.en}; it is not tried again: `afluente product redeliver {product} {number}`",
+            f"{detail.pt}; não será tentada de novo: {again}",
+            f"{detail.en}; it is not tried again: {again}",
         )
         yield raised(
             project, "delivery", "error", event.subject, "delivery.dead", detail=final, run_id=event.run_id, group=way
