@@ -3,6 +3,8 @@ repository."""
 
 from __future__ import annotations
 
+import email
+import hashlib
 import json
 import os
 import subprocess
@@ -121,7 +123,7 @@ def test_it_lists_what_there_is(tmp_path: Path) -> None:
     ("words", "code", "hint"),
     [
         (["olists"], "demo.unknown", "did you mean 'olist'?"),
-        (["--rows", "10"], "demo.rows", "--rows 1000 or more"),
+        (["--rows", "10"], "demo.rows", "--rows 3000 or more"),
         (["olist"], "demo.data_missing", "DATA=FOLDER afluente demo olist"),
         (["olist", "--rows", "5000"], "demo", ""),
     ],
@@ -177,8 +179,33 @@ def test_an_installed_demo_runs_from_an_empty_folder(wheel: Path, tmp_path: Path
     start = f"import afluente, sys; sys.exit(0 if afluente.__file__.startswith({str(wheel)!r}) else 9)"
     command = [sys.executable, "-P"]
     assert afluente("-c", start, folder=tmp_path, command=command, PYTHONPATH=str(wheel)).returncode == 0
-    words = ("-m", "afluente.cli.main", "demo", "--rows", "1000")
+    words = ("-m", "afluente.cli.main", "demo", "--rows", str(ROWS))
     done = afluente(*words, folder=tmp_path, command=command, PYTHONPATH=str(wheel))
     assert done.returncode == 0, done.stderr
     assert "The river" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_partner_receives_the_release_once_though_the_line_was_cut_and_the_team_is_told(
+    kept: tuple[Path, str],
+) -> None:
+    project, said = kept
+    received = project / "received"
+    sent = {path.name: path.read_bytes() for path in (received / "sftp" / "entrada").iterdir()}
+    manifest = json.loads(sent["vendas_ouchhungry-000001.manifest.json"])
+    assert "vendas_ouchhungry-000001.ok" in sent
+    carried = {name: file for file in manifest["files"] if (name := Path(file["name"]).name) in sent}
+    assert {name.rpartition(".")[2] for name in carried} == {"csv", "parquet", "xlsx"}
+    for name, file in carried.items():
+        assert hashlib.sha256(sent[name]).hexdigest() == file["sha256"]
+    accepted = [json.loads(path.read_bytes()) for path in sorted((received / "api").glob("*.json"))]
+    rows = [row for request in accepted for row in request.get("rows", ())]
+    assert len(rows) == next(file["rows"] for file in manifest["files"] if file["name"].endswith("vendas_mes.jsonl"))
+    assert min(row["clientes"] for row in rows) >= 5
+    mails = [email.message_from_bytes(path.read_bytes()) for path in (received / "mail").glob("*.eml")]
+    assert sum(mail["To"] == "marca@example.com" for mail in mails) == 1
+    told = [mail for mail in mails if mail["To"] == "dados@example.com"]
+    assert any("vendas_ouchhungry/arquivos" in str(mail["Subject"]) for mail in told)
+    for words in ("failed delivery.connection", "delivered", "agree", "revenue that stays visible"):
+        assert words in said
+    assert "DISAGREE" not in said

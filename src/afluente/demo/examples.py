@@ -15,10 +15,10 @@ from pathlib import Path
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
 
-LEFT_OUT = frozenset({"lake", ".afluente", "verdade", "__pycache__"})
+LEFT_OUT = frozenset({"lake", ".afluente", "verdade", "releases", "received", "chaves", "__pycache__"})
 """Folders that a run in the example's own place leaves behind."""
 
-MIN_ROWS = 1_000
+MIN_ROWS = 3_000
 _SIMULATED_ROWS = re.compile(r"(\brows:\s*)\d[\d_]*")
 
 
@@ -35,13 +35,15 @@ class Glimpse:
 class Example:
     """A reference project. `data_variable` names the folder of real data it reads; empty when it simulates its own.
 
-    `rows` is how many orders the demo simulates unless it is told: fewer than the project, since somebody waits.
+    `rows` is how many orders the demo simulates unless it is told: fewer than the project, since somebody waits. With
+    `has_partner` its product is released to a partner played on this machine.
     """
 
     name: str
     summary: str
     glimpses: tuple[Glimpse, ...]
     rows: int | None = None
+    has_partner: bool = False
     data_variable: str = ""
     data_origin: str = ""
 
@@ -51,7 +53,7 @@ EXAMPLES: Mapping[str, Example] = {
     for example in (
         Example(
             "ouchhungry",
-            "a food-delivery company turns dirty exports into a brand's sales by day, month and city (simulated data)",
+            "a food-delivery company turns dirty exports into a brand's sales and delivers them to it (simulated data)",
             (
                 Glimpse(
                     "gold.vendas_dia",
@@ -70,6 +72,7 @@ EXAMPLES: Mapping[str, Example] = {
                 ),
             ),
             rows=100_000,
+            has_partner=True,
         ),
         Example(
             "olist",

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente.core.errors import UsageError
 from afluente.demo.examples import EXAMPLES, Example, check_rows, copy_example, find_example, set_simulated_rows
+from afluente.demo.leaping_clock import LeapingClock
 from afluente.demo.screen import Screen
 
 if TYPE_CHECKING:
@@ -50,29 +51,41 @@ def run_demo(name: str, *, into: Path | None, rows: int | None, console: Screen)
     _need_data(example)
     if rows is not None:
         check_rows(example, rows)
-    with _folder(into, name) as folder:
+    with _folder(into, name) as folder, ExitStack() as opened:
         console.note(f"{name}: {example.summary}")
         copy_example(name, folder)
         simulated = rows or example.rows
         if simulated is not None:
             set_simulated_rows(folder, simulated)
+        from afluente.demo.findings import read_findings
+        from afluente.demo.tell import tell, tell_as_json
         from afluente.runs.steps.workspace import Workspace
 
-        with Workspace(_open(folder)) as workspace:
-            report = _carry_out(workspace, console)
-            if report.exit_status:
-                _tell_failure(report, console)
-                return report.exit_status
-            from afluente.demo.findings import read_findings
-            from afluente.demo.tell import tell, tell_as_json
+        environment: Mapping[str, str] = os.environ
+        side = None
+        if example.has_partner:
+            from afluente.demo.partner import partner
 
-            findings = read_findings(workspace, report, example)
-            seconds = time.monotonic() - began
-            if console.is_json:
-                tell_as_json(findings, report, console, seconds=seconds)
-            else:
-                tell(findings, report, console, seconds=seconds, into=into, example=example)
-            return 0
+            side = opened.enter_context(partner(folder))
+            environment = {**os.environ, **side.environment}
+        clock = LeapingClock()
+        workspace = opened.enter_context(Workspace(_open(folder, environment), environment=environment, clock=clock))
+        report = _carry_out(workspace, console)
+        if report.exit_status:
+            _tell_failure(report, console)
+            return report.exit_status
+        story = None
+        if side is not None:
+            from afluente.demo.product_story import tell_product
+
+            story = tell_product(workspace, clock, side, console)
+        findings = read_findings(workspace, report, example)
+        seconds = time.monotonic() - began
+        if console.is_json:
+            tell_as_json(findings, report, story, console, seconds=seconds)
+        else:
+            tell(findings, report, story, console, seconds=seconds, into=into, example=example)
+        return 0 if story is None else story.exit_status
 
 
 @contextmanager
@@ -103,11 +116,11 @@ def _need_data(example: Example) -> None:
         )
 
 
-def _open(folder: Path) -> Project:
+def _open(folder: Path, environment: Mapping[str, str]) -> Project:
     from afluente.products.known import known_names
     from afluente.project.load import load_project
 
-    return load_project(folder, environment=os.environ, typed_in=Path.cwd(), known=known_names())
+    return load_project(folder, environment=environment, typed_in=Path.cwd(), known=known_names())
 
 
 def _carry_out(workspace: Workspace, console: Screen) -> RunReport:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from afluente.demo.examples import Example
 from afluente.demo.findings import MASK, Findings
 from afluente.demo.screen import Screen
+from afluente.demo.tell_story import story_as_json, tell_story
 
 if TYPE_CHECKING:
+    from afluente.demo.product_story import Story
     from afluente.runs.report import RunReport
     from afluente.sources.simulator.score import Score
 
@@ -23,7 +25,14 @@ _MEBIBYTE = 1 << 20
 
 
 def tell(
-    findings: Findings, report: RunReport, console: Screen, *, seconds: float, into: Path | None, example: Example
+    findings: Findings,
+    report: RunReport,
+    story: Story | None,
+    console: Screen,
+    *,
+    seconds: float,
+    into: Path | None,
+    example: Example,
 ) -> None:
     """Say everything, for a person."""
     _title(console, "The river")
@@ -50,11 +59,15 @@ def tell(
         _title(console, f"{glimpse.table}: first rows")
         console.table(rows, columns=glimpse.columns)
     _tell_scores(findings, console)
+    if story is not None:
+        tell_story(story, console, into=into)
     _tell_cost(report, console, seconds=seconds)
     _tell_next(console, into=into, example=example)
 
 
-def tell_as_json(findings: Findings, report: RunReport, console: Screen, *, seconds: float) -> None:
+def tell_as_json(
+    findings: Findings, report: RunReport, story: Story | None, console: Screen, *, seconds: float
+) -> None:
     """Say everything as one JSON object."""
     console.json(
         {
@@ -74,6 +87,7 @@ def tell_as_json(findings: Findings, report: RunReport, console: Screen, *, seco
                 _score_row(one) | {"lost": one.lost, "surplus": one.surplus, "good_cells_changed": _changed(one)}
                 for one in findings.scores
             ],
+            **({} if story is None else {"product": story_as_json(story)}),
         }
     )
 

@@ -79,7 +79,7 @@ class _Server(ThreadingHTTPServer):
         self.behaviour, self.closing = behaviour, closing
         super().__init__(address, _Handler)
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, *_about: object) -> None:
         """A sender that was killed cut its connection; that is what this server is for."""
 
 

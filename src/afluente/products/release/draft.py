@@ -6,7 +6,7 @@ release tell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from afluente.products.release.selection import Selected, Selection
     from afluente.project.product import Output, Product
     from afluente.runs.steps.workspace import Workspace
-    from afluente.state.json_value import Json
     from afluente.watch.checks import Schema
 
 Verdict = Literal["released", "held", "refused"]
@@ -120,18 +119,6 @@ def draft_release(
         )
     reasons += evaluate_guardrails(workspace, product, watched, origin=origin, is_recorded=is_recorded)
     return Draft(selection, tuple(outputs), before, tuple(reasons))
-
-
-def utility_as_json(utility: Utility) -> Mapping[str, Json]:
-    """As it is kept in the state and shown to the operator; it is never sent."""
-    return {
-        "rows": utility.rows,
-        "cells": utility.cells,
-        "shares": [
-            {"measured": share.measured, "level": share.level, "share": round(share.share, 6)}
-            for share in utility.shares
-        ],
-    }
 
 
 def _gated(

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from afluente.core.ids import new_id
 from afluente.products.privacy.pseudonym import key_of, record_key
-from afluente.products.release.draft import Draft, utility_as_json
+from afluente.products.release.draft import Draft
 from afluente.products.release.folder import release_folder
 from afluente.products.release.told_before import partners_together, positions_of
+from afluente.products.release.utility_record import utility_as_json
 from afluente.state import audit_chain, deliveries, events, releases
 from afluente.state.deliveries import DeliveryRow
 from afluente.state.releases import LedgerRow, Release
