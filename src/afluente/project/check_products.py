@@ -80,6 +80,8 @@ class _Check:
                 self._check_output(product, output)
             self._check_deliveries(product)
         self._check_rows_beside_cells()
+        self._check_rows_beside_rows()
+        self._check_contracts_used()
         return self._problems
 
     def _add(self, place: Place, code: str, message: str, hint: str = "", *, is_warning: bool = False) -> None:
@@ -103,6 +105,30 @@ class _Check:
                     )
                     hint = "release one of the two, or make the rows of another table"
                     self._add(output.place_of("facts"), "product.rows_and_cells", message, hint)
+
+    def _check_rows_beside_rows(self) -> None:
+        """Classes are made within an output: two that one partner can join would make smaller ones."""
+        seen: list[tuple[str, Output]] = []
+        for product in self._products:
+            for output in product.outputs:
+                if output.is_of_cells:
+                    continue
+                other = next((one for partner, one in seen if partner == product.partner and _join(one, output)), None)
+                if other is not None:
+                    message = (
+                        f"output {output.name!r} can be joined with output {other.name!r} ({other.place}) of partner"
+                        f" {product.partner!r}: the same facts, or a pseudonym of the same column"
+                    )
+                    hint = "release the columns in one output, whose classes are made of all of them"
+                    self._add(output.place, "product.rows_joined", message, hint)
+                seen.append((product.partner, output))
+
+    def _check_contracts_used(self) -> None:
+        used = {output.contract for product in self._products for output in product.outputs}
+        for name, contract in self._outputs.items():
+            if name not in used and not self._has_unread_products:
+                message = f"contract {name} describes what no output gives"
+                self._add(contract.place, "product.unused_contract", message, did_you_mean(name, used), is_warning=True)
 
     def _check_deliveries(self, product: Product) -> None:
         check = self._known.check_delivery
@@ -296,6 +322,11 @@ class _Check:
 
 def _share_what_they_receive(one: Product, other: Product) -> bool:
     return one.partner == other.partner or other.partner in one.allies or one.partner in other.allies
+
+
+def _join(one: Output, other: Output) -> bool:
+    columns = {pseudonym.column for pseudonym in one.pseudonyms}
+    return one.facts == other.facts or any(pseudonym.column in columns for pseudonym in other.pseudonyms)
 
 
 def _said(classification: Classification) -> str:

@@ -131,7 +131,7 @@ class Fields:
         if node is None:
             return ()
         if node.is_scalar:
-            return (node.raw,)
+            return (node.value if isinstance(node.value, str) else node.raw,)
         if not isinstance(node.value, tuple):
             self.wrong(key, node, "a list")
             return ()

@@ -349,6 +349,17 @@ MISTAKES = {
         "facts: gold.fato\n    contract: release.perfil",
         "another table",
     ),
+    "rows_beside_rows": Mistake(
+        P,
+        "guardrails:",
+        "  - {name: outro, facts: silver.clientes, contract: release.outro, columns: [cpf], pseudonyms: [cliente_id], person: cpf}\nguardrails:",
+        "product.rows_joined",
+        "  - {name: outro",
+        "one output",
+    ),
+    "contract_unused": Mistake(
+        A, "contract: release.total", "contract: release.perfil", "product.unused_contract", "physicalName", "", T
+    ),
     "rows_time": Mistake(
         P,
         "quantidade, produto]",
@@ -362,6 +373,9 @@ MISTAKES = {
 }
 # Mistakes that make other names wrong too.
 ALSO = {
+    "rows_beside_rows",
+    "contract_unused",
+    "contract_unknown",
     "guardrail_period",
     "rows_time",
     "unknown_key",
