@@ -10,6 +10,8 @@ import pytest
 
 from afluente.project.known import Known
 from afluente.project.load import check_project
+from afluente.project.yaml_cache import CACHE_FILE
+from tests.unit.project.conftest import FILES
 from tests.unit.project.product_files import PRODUCT_FILES
 
 P, A = "products/marca.yaml", "products/irma.yaml"
@@ -425,14 +427,26 @@ ALSO = {
 }
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What is known of the right files, so that each test validates one file only."""
+    root = tmp_path_factory.mktemp("right")
+    for name, content in {**FILES, **PRODUCT_FILES}.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    assert check_project(root, environment={}, typed_in=root, known=KNOWN) == []
+    return (root / CACHE_FILE).read_bytes()
+
+
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_its_code_line_and_hint(name: str, write: Callable[..., Path]) -> None:
+def test_a_mistake_is_told_with_its_code_line_and_hint(name: str, write: Callable[..., Path], cache: bytes) -> None:
     mistake = MISTAKES[name]
     whole = mistake.old == mistake.file
     assert whole or mistake.old in PRODUCT_FILES[mistake.file]
     text = mistake.new if whole else PRODUCT_FILES[mistake.file].replace(mistake.old, mistake.new, 1)
     files = {**PRODUCT_FILES, mistake.file: text}
-    root = write(files)
+    root = write({**files, CACHE_FILE: cache})
     where = mistake.where or mistake.file
 
     problems = check_project(root, environment={}, typed_in=root, known=KNOWN)
