@@ -6,6 +6,8 @@ Invariant: nothing is loaded from outside: a spec that asks for data by address 
 from __future__ import annotations
 
 import json
+import re
+import re
 from typing import TYPE_CHECKING, Any
 
 from afluente.core.errors import AfluenteError
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 PNG_SCALE = 2.0
 _LOCAL: list[str] = []
+_NAMES = re.compile(r"""(\bid="|url\(#|href="#)((?:clip|gradient_)\w+)""")
+_ID = re.compile(r'(?<=id=")(?:clip|gradient_)\d+(?=")|(?<=#)(?:clip|gradient_)\d+(?=\))')
 
 
 def png(picture: Picture, *, scale: float = PNG_SCALE) -> bytes:
@@ -25,9 +29,10 @@ def png(picture: Picture, *, scale: float = PNG_SCALE) -> bytes:
 
 
 def svg(picture: Picture) -> str:
-    """The picture as SVG."""
+    """The picture as SVG. Its ids are counted anew under its name: Vega counts them over all that a process draws."""
     drawn: str = _converter().vegalite_to_svg(_text(picture.spec), allowed_base_urls=_LOCAL)
-    return drawn
+    numbers: dict[str, int] = {}
+    return _ID.sub(lambda found: f"{picture.name}-{numbers.setdefault(found[0], len(numbers))}", drawn)
 
 
 def pdf(picture: Picture) -> bytes:
