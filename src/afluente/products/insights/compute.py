@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from afluente.products.insights.decompose import Decomposition, Part, decompose
@@ -35,6 +36,7 @@ SHOWN_DAYS = 92
 SHOWN_MONTHS = 24
 MOST_MOVERS = 5
 _NOTHING = Decimal()
+_MILLIONTH = Decimal("0.000001")
 
 
 def compute_insights(
@@ -78,6 +80,7 @@ def compute_insights(
         weekdays=_weekdays(days),
         places=_places(now_rows, roles),
         shares=_shares(monthly, roles, main),
+        relative_prices=_relative_prices(product, main, roles, tables, history or {}),
         moved=_moved(old_rows, now_rows, roles),
         movers=_movers(old_rows, now_rows, roles) if before is not None else (),
         gained=gained,
@@ -191,16 +194,47 @@ def _shares(rows: Iterable[ToldRow], roles: Roles, output: Output) -> tuple[Shar
         bands.setdefault(key, {})[region] = row.share
     found = []
     for (month, segment), regions in owned.items():
-        own = sum(regions.values(), _NOTHING)
-        least_total = sum((value / bands[month, segment][at][1] for at, value in regions.items()), _NOTHING)
-        lows = [(value, bands[month, segment][at][0]) for at, value in regions.items() if value]
-        if own <= 0 or least_total <= 0:
+        limits = [(Fraction(value), bands[month, segment][at]) for at, value in regions.items() if value > 0]
+        own = sum((value for value, _ in limits), Fraction())
+        if not limits:
             continue
-        low = _NOTHING
-        if all(limit > 0 for _, limit in lows):
-            low = own / sum((value / limit for value, limit in lows), _NOTHING)
-        found.append(ShareFigures(month, segment, low, min(own / least_total, Decimal(1))))
+        high = own / sum((value / Fraction(band[1]) for value, band in limits), Fraction())
+        low = Fraction()
+        if all(band[0] > 0 for _, band in limits):
+            low = own / sum((value / Fraction(band[0]) for value, band in limits), Fraction())
+        found.append(ShareFigures(month, segment, _rounded(low), min(_rounded(high), Decimal(1))))
     return tuple(sorted(found, key=lambda one: (one.segment, one.month)))
+
+
+def _rounded(value: Fraction) -> Decimal:
+    return (Decimal(value.numerator) / Decimal(value.denominator)).quantize(_MILLIONTH).normalize()
+
+
+def _relative_prices(
+    product: Product,
+    main: Output,
+    roles: Roles,
+    tables: Mapping[str, pa.Table],
+    history: Mapping[str, Sequence[pa.Table]],
+) -> tuple[ShareFigures, ...]:
+    """The bounds of the price over the segment's, where the shares of both revenue and units are told.
+
+    (own revenue / own units) / (segment's revenue / segment's units) is the share of revenue over that of units.
+    """
+    columns = {measure.name: measure.column for measure in main.measures}
+    shares: dict[str, dict[tuple[str, str], ShareFigures]] = {}
+    for output in product.outputs:
+        if output.segment is None or output.grain != main.grain or output.segment.column not in output.dimensions:
+            continue
+        told = [*history.get(output.name, ()), *([tables[output.name]] if output.name in tables else [])]
+        for one in _shares(read_rows(output, told), roles_of(output), output):
+            shares.setdefault(output.segment.measure, {})[one.month, one.segment] = one
+    of_revenue, of_units = (shares.get(columns.get(name, ""), {}) for name in (roles.revenue, roles.units))
+    return tuple(
+        ShareFigures(month, segment, one.low / of_units[month, segment].high, one.high / of_units[month, segment].low)
+        for (month, segment), one in sorted(of_revenue.items())
+        if (month, segment) in of_units and of_units[month, segment].low > 0
+    )
 
 
 def _parts(rows: Iterable[ToldRow], roles: Roles, *, with_region: bool) -> dict[Hashable, Part]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import re
 from typing import TYPE_CHECKING, Any
 
 from afluente.core.errors import AfluenteError
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 PNG_SCALE = 2.0
 _LOCAL: list[str] = []
-_NAMES = re.compile(r"""(\bid="|url\(#|href="#)((?:clip|gradient_)\w+)""")
 _ID = re.compile(r'(?<=id=")(?:clip|gradient_)\d+(?=")|(?<=#)(?:clip|gradient_)\d+(?=\))')
 
 

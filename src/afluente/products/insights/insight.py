@@ -80,7 +80,7 @@ class PlaceFigures:
 
 @dataclass(frozen=True, slots=True)
 class ShareFigures:
-    """The bounds, from 0 to 1, that the bands told put on the share of a segment in a month."""
+    """The bounds that the bands told put on the share of a segment in a month (0 to 1), or on a price over its."""
 
     month: str
     segment: str
@@ -115,6 +115,7 @@ class Insights:
     weekdays: tuple[WeekdayFigures, ...] = ()
     places: tuple[PlaceFigures, ...] = ()
     shares: tuple[ShareFigures, ...] = ()
+    relative_prices: tuple[ShareFigures, ...] = ()
     moved: Decomposition | None = None
     movers: tuple[Mover, ...] = ()
     gained: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 PICTURES = "pictures"
 _MOST_PLACES = 30
-_SAID = ("moved.", "share.trend", "places.gained", "places.lost", "season.")
+_SAID = ("share.trend", "price.segment.low", "places.gained", "places.lost", "season.")
 
 _WORDS = {
     "over": Message("{product} · para {partner}", "{product} · for {partner}"),
@@ -46,7 +46,7 @@ _WORDS = {
     "what": Message("O quê", "What"),
     "place": Message("Praça", "Place"),
     "change": Message("Mudança", "Change"),
-    "rest": Message("outras {places} praças de {region}", "{places} other places of {region}"),
+    "rest": Message("Outras {places} praças de {region}", "{places} other places of {region}"),
     "more": Message("e mais {count} praças", "and {count} more places"),
     "new": Message("não informado", "not told"),
     "notes": Message("Como ler", "How to read this"),
@@ -220,10 +220,12 @@ def _data(picture: Picture) -> str:
 
 
 def _said(insights: Insights, language: Language) -> str:
-    texts = [one.text.say(language) for one in insights.items if one.kind.startswith(_SAID)]
+    moved = "; ".join(one.text.say(language) for one in insights.items if one.kind.startswith("moved."))
+    texts = [moved] if moved else []
+    texts += [one.text.say(language) for one in insights.items if one.kind.startswith(_SAID)]
     if not texts:
         return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    items = "".join(f"<li>{escape(text[:1].upper() + text[1:])}.</li>" for text in texts)
     return f'<section><h2>{_say("said", language)}</h2><ul class="said">{items}</ul></section>'
 
 

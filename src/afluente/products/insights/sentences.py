@@ -32,6 +32,7 @@ def sentences(found: Insights) -> Insights:
         *_totals(found),
         *_moved(found),
         *_shares(found),
+        *_relative_prices(found),
         *_reach(found),
         *_season(found),
         *_prices(found),
@@ -124,6 +125,18 @@ def _shares(found: Insights) -> Iterator[Insight]:
             trend = 1 if now.low > was.high else -1 if now.high < was.low else 0
             text = _fill(trends[trend], segment=name)
             yield Insight("share.trend", segment, found.period, Decimal(trend), "ratio", text)
+
+
+def _relative_prices(found: Insights) -> Iterator[Insight]:
+    said = Message(
+        "preço em {segment}: {band} do preço médio do segmento",
+        "price in {segment}: {band} of the segment's mean price",
+    )
+    for one in found.relative_prices:
+        if one.month == found.period:
+            text = _fill(said, segment=one.segment or "—", band=_band(one))
+            yield Insight("price.segment.low", one.segment, one.month, one.low, "ratio", text)
+            yield Insight("price.segment.high", one.segment, one.month, one.high, "ratio", text)
 
 
 def _reach(found: Insights) -> Iterator[Insight]:
