@@ -57,3 +57,17 @@ def test_a_sender_killed_anywhere_delivers_each_chunk_exactly_once(tmp_path: Pat
             assert sender.returncode == -signal.SIGKILL
     assert kills >= 3
     assert_exactly_once(folder, make_package(tmp_path / "release", {"vendas_mes": ROWS}), {"vendas_mes"})
+
+
+def test_two_senders_of_one_release_at_once_deliver_each_chunk_exactly_once(tmp_path: Path) -> None:
+    folder = tmp_path / "received"
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+    with PartnerApi(folder) as partner:
+        partner.behaviour.inject(*(Fault(kind) for kind in FAULTS))
+        senders = [start(root, partner.url) for root in roots]
+        for sender in senders:
+            with sender:
+                assert sender.wait() == 0
+    assert_exactly_once(folder, make_package(tmp_path / "release", {"vendas_mes": ROWS}), {"vendas_mes"})
