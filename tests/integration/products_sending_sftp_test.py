@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,21 @@ def test_a_password_signs_in_and_stands_nowhere(server: SftpServer, tmp_path: Pa
     written = [path.read_bytes() for path in (tmp_path / "project").rglob("*") if path.is_file()]
     assert not any(CANARY.encode() in content for content in written)
     assert CANARY not in repr((outcome, world.rows(), world.events(), world.audit()))
+
+
+def test_a_user_that_is_a_secret_is_not_logged(
+    server: SftpServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.account = Account(CANARY, server.account.public_key)
+    world = world_of(server, tmp_path, user="secret:env:SENHA")
+    world.release()
+    with caplog.at_level(logging.DEBUG):
+        assert only(world.send()).status == "delivered"
+        server.faults = Faults(refuses_logins=True)
+        world.release(2)
+        assert only(world.send()).error_code == "delivery.credentials"
+    assert CANARY not in caplog.text
+    assert CANARY not in repr((world.rows(), world.events(), world.audit()))
 
 
 def test_a_dropped_connection_is_resumed_where_it_ended(server: SftpServer, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """A connection to the partner's server, whose key must be the pinned one.
 
 Invariant: the user's own SSH configuration, agent and keys are never used; nothing is sent to a server with another
-key, not even the user's name.
+key, not even the user's name; asyncssh, which tells user names below WARNING, logs nothing of that.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from afluente.products.deliveries import failure_codes
@@ -48,6 +49,7 @@ async def connect(config: Config, context: DeliveryContext, *, label: str) -> SS
             del host, addr, port
             return key.get_fingerprint("sha256").rstrip(_NOT_LETTERS_OF_BASE64) in fingerprints
 
+    asyncssh.set_log_level(logging.WARNING)
     user = _text(config.user, context)
     password = None if config.password is None else context.secret(config.password)
     private_key = _private_key(config, context, label=label)
