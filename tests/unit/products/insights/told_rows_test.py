@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from afluente.products.insights.told_rows import band_of, decimal_of, read_rows, roles_of
-from afluente.products.insights.told_tables import read_tables
-from afluente.products.release.formats.write import write_format
-from afluente.products.release.manifest import FORMAT
-from afluente.project.product import Format, Product
+from afluente.project.product import Product
 
 
 def test_roles_come_from_the_products_measures(product: Product) -> None:
@@ -55,33 +50,3 @@ def test_what_is_no_number_is_none() -> None:
         None,
         Decimal("1.50"),
     ]
-
-
-@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_a_table_read_back_from_its_file_says_the_same(
-    form: Format, product: Product, monthly: Callable[..., pa.Table], tmp_path: Path
-) -> None:
-    told = monthly("2026-06", name='=São Paulo, "capital"')
-    (tmp_path / "files").mkdir()
-    name = f"files/x.{form}"
-    write_format(tmp_path / name, told, form)
-    manifest = {
-        "format": FORMAT,
-        "product": "vendas",
-        "title": "",
-        "partner": "",
-        "number": 1,
-        "replaces": None,
-        "audit_head": "",
-        "files": [{"name": name, "sha256": "", "size_bytes": 1, "rows": 1, "output": "mensal", "format": form}],
-        "outputs": [],
-        "period": None,
-        "signed_by": None,
-    }
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    output = product.output("mensal")
-    assert read_rows(output, [read_tables(tmp_path)["mensal"]]) == read_rows(output, [told])
-
-
-def test_a_release_whose_files_are_gone_says_nothing(tmp_path: Path) -> None:
-    assert read_tables(tmp_path / "gone") == {}
