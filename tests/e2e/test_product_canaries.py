@@ -92,9 +92,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     with (
         SftpServer(received / "sftp", Account(USER, password=SFTP_PASSWORD)) as sftp,
         PartnerApi(received / "api", login=Login(user=USER, password=API_PASSWORD)) as api,
-        MailInbox(
-            received / "mail", login=MailLogin(USER, MAIL_PASSWORD), tls=certificate.server_context()
-        ) as mail,
+        MailInbox(received / "mail", login=MailLogin(USER, MAIL_PASSWORD), tls=certificate.server_context()) as mail,
     ):
         product = root / "products" / "vendas.yaml"
         text = product.read_text(encoding="utf-8").partition("deliveries:")[0]

@@ -10,7 +10,14 @@ import pytest
 
 from afluente.core.clock import SetClock
 from tests.e2e.cli_project import Ended, afluente
-from tests.unit.products.release.release_project import NOW, commit_facts, make_project, open_project, sales, write_product
+from tests.unit.products.release.release_project import (
+    NOW,
+    commit_facts,
+    make_project,
+    open_project,
+    sales,
+    write_product,
+)
 
 
 @pytest.fixture

@@ -231,7 +231,9 @@ class ToldGates:
 
 def write_told(path: Path, told: Sequence[Told]) -> None:
     rows = [{"place": one.region.places[0], "low": one.low, "release": one.release} for one in told]
-    pq.write_table(pa.table({"told": [json.dumps(row) for row in rows]}, schema=pa.schema([("told", pa.string())])), path)
+    pq.write_table(
+        pa.table({"told": [json.dumps(row) for row in rows]}, schema=pa.schema([("told", pa.string())])), path
+    )
 
 
 def read_told(path: Path) -> tuple[Told, ...]:
