@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 6
 """How often the rows around a narrowed cell are made coarser before the output is refused."""
-MOST_PERSONS_COUNTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,11 @@ def pass_cells(
     too far; the ledger's audit when it is not given. DataRefused `privacy.place_ambiguous` when a finest place lies in
     two coarser ones.
     """
-    looking = inspect or partial(_audited, workspace, product, output, at)
+    from afluente.products.privacy.ledger_audit import LedgerAudit
+
     with OutputFacts(workspace, output, version=at.get(output.facts), days=days) as facts:
+        pinned = {**at, output.facts: facts.version}
+        looking = inspect or LedgerAudit(workspace, output, product.privacy, pinned)
         cells = facts.cells()
         places = _places(cells, facts, output)
         rolled = roll_up(
@@ -162,23 +164,3 @@ def _combined(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.i
 
 def _floats(values: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-def _audited(
-    workspace: Workspace, product: Product, output: Output, at: Mapping[TableName, int], told: Sequence[Told]
-) -> Sequence[Exposed]:
-    """What the ledger's audit finds in everything told and about to be told."""
-    from afluente.products.privacy.atoms import read_atoms
-    from afluente.products.privacy.audit import audit
-
-    if not told:
-        return ()
-    atoms = read_atoms(
-        workspace,
-        told,
-        person=output.person,
-        at=at,
-        facts=str(output.facts),
-        counted_persons=max(MOST_PERSONS_COUNTED, product.privacy.minimum_persons),
-    )
-    return audit(atoms, told, product.privacy).findings

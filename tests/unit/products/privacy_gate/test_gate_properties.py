@@ -32,7 +32,7 @@ one_sale = st.builds(
 )
 some_sales = st.lists(one_sale, min_size=1, max_size=150)
 slow = settings(
-    max_examples=15,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
