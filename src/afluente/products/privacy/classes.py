@@ -62,7 +62,7 @@ def make_classes(
     shown = [_Ladder.of(ladder) for ladder in ladders]
     person = codes_of(persons)
     has_person = np.asarray(pc.is_valid(persons).to_numpy(), dtype=np.bool_)
-    units = [codes_of(link) for link in links] or [np.arange(rows, dtype=np.int64)]
+    units: list[Integers | None] = [codes_of(link) for link in links] or [None]
     secrets = [codes_of(column) for column in sensitive]
     level = [np.zeros(rows, dtype=np.int64) for _ in shown]
     while True:
@@ -106,13 +106,15 @@ class _Ladder:
 
 def _large(
     key: Integers,
-    units: Sequence[Integers],
+    units: Sequence[Integers | None],
     person: Integers,
     has_person: Flags,
     secrets: Sequence[Integers],
     minimum_persons: int,
 ) -> tuple[Flags, int]:
     """Which rows lie in large enough classes by every link, and how many persons the smallest of those has.
+
+    `units` are the links; None makes each row a unit of its own.
 
     Rows of a person or of a unit that is not large enough do not count for others.
     """
@@ -122,16 +124,18 @@ def _large(
         before = int(is_large.sum())
         sizes = []
         for unit in units:
-            class_of = _signatures(unit, key, is_large)
+            class_of = key if unit is None else _signatures(unit, key, is_large)
             size = _different(class_of, person, is_large)
             sizes.append(size)
             good = size >= minimum_persons
             for secret in secrets:
                 good &= _different(class_of, secret, is_large) >= FEWEST_SENSITIVE
-            # A link's rows leave all together or not at all.
-            is_bad = np.zeros(int(unit.max(initial=0)) + 1, dtype=np.bool_)
-            is_bad[unit[~good]] = True
-            is_large &= good & ~is_bad[unit]
+            is_large &= good
+            if unit is not None:
+                # A link's rows leave all together or not at all.
+                is_bad = np.zeros(int(unit.max(initial=0)) + 1, dtype=np.bool_)
+                is_bad[unit[~good]] = True
+                is_large &= ~is_bad[unit]
         if int(is_large.sum()) == before:
             kept = [int(size[is_large].min()) for size in sizes if is_large.any()]
             smallest = min(kept, default=0)
@@ -140,25 +144,28 @@ def _large(
 
 def _signatures(unit: Integers, key: Integers, counted: Flags) -> Integers:
     """For each row the class of its unit: units of the same set of keys are one class."""
-    if len(np.unique(unit)) == len(unit):
-        return key
-    pairs = np.unique(np.column_stack([unit[counted], key[counted]]), axis=0)
-    starts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
+    of_unit, keys = _pairs(unit[counted], key[counted])
+    starts = np.flatnonzero(np.diff(of_unit, prepend=-1))
     known: dict[bytes, int] = {}
     class_of_unit = np.full(int(unit.max(initial=0)) + 1, -1, dtype=np.int64)
-    for start, end in pairwise([*starts.tolist(), len(pairs)]):
-        class_of_unit[pairs[start, 0]] = known.setdefault(pairs[start:end, 1].tobytes(), len(known))
+    for start, end in pairwise([*starts.tolist(), len(keys)]):
+        class_of_unit[of_unit[start]] = known.setdefault(keys[start:end].tobytes(), len(known))
     return class_of_unit[unit]
 
 
 def _different(class_of: Integers, values: Integers, counted: Flags) -> Integers:
     """For each row the number of different values in its class, among counted rows."""
-    found = np.zeros(int(class_of.max(initial=0)) + 2, dtype=np.int64)
-    pairs = np.unique(np.column_stack([class_of[counted], values[counted]]), axis=0)
-    classes, counts = np.unique(pairs[:, 0], return_counts=True)
-    found[classes] = counts
+    classes, _ = _pairs(class_of[counted], values[counted])
+    found = np.bincount(classes, minlength=int(class_of.max(initial=0)) + 1)
     sizes: Integers = np.where(class_of >= 0, found[class_of], 0)
     return sizes
+
+
+def _pairs(left: Integers, right: Integers) -> tuple[Integers, Integers]:
+    """The different pairs, sorted by the first and then by the second."""
+    width = int(right.max(initial=0)) + 1
+    found = np.unique(left * width + right)
+    return found // width, found % width
 
 
 def _next_column(shown: Sequence[_Ladder], level: Sequence[Integers], small: Flags) -> int | None:
