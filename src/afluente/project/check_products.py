@@ -291,6 +291,7 @@ class _Check:
     def _check_contract(self, output: Output, contract: Contract, facts: Mapping[str, FactsColumn]) -> None:
         """The contract describes the columns that the output gives, each and no other."""
         promised = {one.name: one for one in contract.columns}
+        pseudonyms = {one.column for one in output.pseudonyms}
         of_facts = {name: column.type for name, column in facts.items()}
         if not output.is_of_cells and not output.columns:
             of_facts = {name: of_facts.get(name, "") for name in promised}
@@ -315,6 +316,10 @@ class _Check:
             if name not in given:
                 message = f"contract {contract.table} has column {name!r}, which output {output.name!r} does not give"
                 self._add(column.place, "product.contract_columns", message, did_you_mean(name, given))
+            elif name in pseudonyms and column.classification not in RESTRICTED:
+                message = f"contract {contract.table} does not say that the pseudonym {name!r} is personal data"
+                hint = "classification: quasi_identifier; pseudonyms are personal still (LGPD art. 13, paragraph 4)"
+                self._add(column.place, "product.pseudonym_label", message, hint)
             elif column.classification == "direct_identifier" and output.is_of_cells:
                 message = f"contract {contract.table} has column {name!r} as a direct identifier"
                 self._add(column.place, "product.direct_identifier", message, "it never leaves; leave it out")

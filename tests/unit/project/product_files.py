@@ -136,7 +136,7 @@ DAY = {
     "participacao_receita": "string",
 }
 PROFILE = {
-    "cliente_id": "string",
+    "cliente_id": "string, classification: quasi_identifier",
     "cep": "string",
     "nascimento": "string",
     "quantidade": "integer",

@@ -326,6 +326,9 @@ MISTAKES = {
         "{name: receita",
         "never",
     ),
+    "contract_pseudonym": Mistake(
+        R, ", classification: quasi_identifier", "", "product.pseudonym_label", "{name: cliente_id", "quasi_identifier"
+    ),
     "contract_conformed": Mistake(
         T,
         "    properties:",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from afluente.products.known import known_names
 from afluente.products.predicate import predicate_problems
 from afluente.project.load import load_project
 from afluente.runs.steps.schemas import declared_schemas
@@ -90,6 +91,15 @@ def test_check_covers_products_and_counts_them(tmp_path: Path) -> None:
     assert right.returncode == 0, right.stderr
     assert "5 contracts" in right.stderr
     assert "2 products; no mistakes" in right.stderr
+
+
+def test_the_products_of_the_examples_are_right() -> None:
+    root = Path(__file__).parents[4] / "examples" / "ouchhungry"
+
+    project = load_project(root, environment={}, typed_in=root, known=known_names())
+
+    assert [product.name for product in project.products] == ["vendas_ouchhungry"]
+    assert predicate_problems(project, declared_schemas(project)) == []
 
 
 POSTGRES = """connector: postgres
