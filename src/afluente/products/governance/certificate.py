@@ -53,6 +53,7 @@ class Certificate:
     traces: tuple[Trace, ...]
     to_inform: tuple[Told, ...]
     warnings: tuple[str, ...]
+    is_dry_run: bool = False
 
     @property
     def rows(self) -> int:
@@ -104,7 +105,7 @@ class Certificate:
     def to_text(self, language: Language) -> str:
         """The certificate for people."""
         lines = [
-            _TITLE.say(language, id=self.id),
+            (_PLAN if self.is_dry_run else _TITLE).say(language, id=self.id),
             "",
             _WHO.say(language, at=f"{self.at:%Y-%m-%d %H:%M} UTC", by=self.actor, project=self.project),
             _WHY.say(language, reason=self.reason),
@@ -121,12 +122,17 @@ class Certificate:
         if self.to_inform:
             lines += ["", _INFORM.say(language)]
             lines += [f"- {one.partner}: {one.product} #{one.number} ({one.output})" for one in self.to_inform]
-        lines += ["", _STILL.say(language) if self.traces else _NOWHERE.say(language)]
-        lines += [f"- {one.path}" for one in self.traces]
+        if self.warnings:
+            lines += ["", _BEWARE.say(language), *(f"- {one}" for one in self.warnings)]
+        if not self.is_dry_run:
+            lines += ["", _STILL.say(language) if self.traces else _NOWHERE.say(language)]
+            lines += [f"- {one.path}" for one in self.traces]
         return "\n".join(lines) + "\n"
 
 
 _TITLE = Message("Certidão de eliminação {id}", "Certificate of erasure {id}")
+_PLAN = Message("O que seria eliminado; nada foi", "What would be erased; nothing was")
+_BEWARE = Message("Atenção:", "Beware:")
 _WHO = Message("Feita em {at} por {by} no projeto {project}.", "Done on {at} by {by} in project {project}.")
 _WHY = Message("Motivo: {reason} (LGPD, art. 18).", "Reason: {reason} (LGPD, art. 18).")
 _TABLES = Message("O que havia da pessoa:", "What there was of the person:")

@@ -128,6 +128,7 @@ def _erase(
         traces=traces,
         to_inform=tuple(_to_inform(workspace, {one.table for one in tables})),
         warnings=said,
+        is_dry_run=is_dry_run,
     )
     if not is_dry_run:
         _record(workspace, made, key, at=now, sign=sign)

@@ -2,7 +2,8 @@
 
 Invariant: a file is removed only after its release is marked expired in the same transaction as the audit entry, so a
 process that dies in between leaves files that the next call removes. Ledger rows and files are kept: they are what
-protects those whose data were told.
+protects those whose data were told. A release that was never told (withdrawn, refused) keeps its status, since
+`expired` counts as told; a held one waits for its operator.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from afluente.core.errors import StateError
 from afluente.state import audit_chain, events
+from afluente.state.json_value import Json
 from afluente.state.release_schema import DELIVERIES, PSEUDONYM_KEYS, RELEASES
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from afluente.runs.steps.workspace import Workspace
 
-_ENDED = ("released", "withdrawn", "refused", "held", "expired")
+_ENDED = ("released", "expired", "withdrawn", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def expire(workspace: Workspace, *, at: datetime | None = None, actor: str, is_d
     if not is_dry_run:
         for due in releases:
             if due.status != "expired":
-                _mark(workspace, due, moment=moment, actor=actor)
+                _record(workspace, due, moment=moment, actor=actor)
             _remove(due.folder)
         for key in keys:
             _retire(workspace, key, moment=moment, actor=actor)
@@ -107,8 +109,8 @@ def _due_releases(workspace: Workspace, moment: datetime) -> list[_Due]:
         if ends is None and days.get(row.product):
             ends = row.created_at + timedelta(days=days[row.product])
         folder = _folder(workspace, row.folder)
-        is_left = row.status == "expired" and folder.is_dir()
-        if (row.status != "expired" and ends is not None and ends <= moment) or is_left:
+        is_over = ends is not None and ends <= moment
+        if (row.status == "released" and is_over) or ((row.status == "expired" or is_over) and folder.is_dir()):
             files, size = _measure(folder)
             told = ExpiredRelease(row.product, row.number, ends or moment, files, size)
             found.append(_Due(row.id, row.status, folder, told))
@@ -138,27 +140,22 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _mark(workspace: Workspace, due: _Due, *, moment: datetime, actor: str) -> None:
+def _record(workspace: Workspace, due: _Due, *, moment: datetime, actor: str) -> None:
     subject = f"product/{due.told.product}#{due.told.number}"
-    payload = {"files": due.told.files, "size_bytes": due.told.size_bytes}
+    payload: dict[str, Json] = {"files": due.told.files, "size_bytes": due.told.size_bytes}
+    is_told = due.status == "released"
+    action = "release.expired" if is_told else "release.files_removed"
     with workspace.state.write() as connection:
-        connection.execute(sa.update(RELEASES).where(RELEASES.c.id == due.id).values(status="expired"))
-        connection.execute(
-            sa.update(DELIVERIES)
-            .where(DELIVERIES.c.release_id == due.id, DELIVERIES.c.status == "waiting")
-            .values(status="cancelled")
-        )
-        audit_chain.record(
-            connection, at=moment, actor=actor, action="release.expired", subject=subject, payload=payload
-        )
-        events.append(
-            connection,
-            at=moment,
-            kind="release.expired",
-            subject=subject,
-            payload=payload,
-            key=f"release.expired:{due.id}",
-        )
+        if is_told:
+            connection.execute(sa.update(RELEASES).where(RELEASES.c.id == due.id).values(status="expired"))
+            connection.execute(
+                sa.update(DELIVERIES)
+                .where(DELIVERIES.c.release_id == due.id, DELIVERIES.c.status == "waiting")
+                .values(status="cancelled")
+            )
+            key = f"release.expired:{due.id}"
+            events.append(connection, at=moment, kind=action, subject=subject, payload=payload, key=key)
+        audit_chain.record(connection, at=moment, actor=actor, action=action, subject=subject, payload=payload)
 
 
 def _due_keys(workspace: Workspace, moment: datetime) -> tuple[RetiredKey, ...]:
