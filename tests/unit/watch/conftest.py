@@ -1,4 +1,4 @@
-"""State databases for the tests: of both kinds, or SQLite alone where the database makes no difference."""
+"""State databases for the tests: SQLite, and both kinds where SQL could differ (starting PostgreSQL's costs)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.state.conftest import database, migrated_postgres, new_postgres, postgres_uri
+from tests.unit.state.conftest import database as any_database
+from tests.unit.state.conftest import migrated_postgres, new_postgres, postgres_uri
 
 from afluente.state.database import Database, open_state
 
-__all__ = ["database", "local_database", "migrated_postgres", "new_postgres", "postgres_uri"]
+__all__ = ["any_database", "database", "migrated_postgres", "new_postgres", "postgres_uri"]
 
 
 @pytest.fixture
-def local_database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path) -> Iterator[Database]:
     """An open SQLite state database with the newest schema."""
     with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
         yield opened

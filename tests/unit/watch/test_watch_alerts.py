@@ -18,8 +18,8 @@ NOW = datetime(2026, 5, 18, 12, tzinfo=UTC)
 FAILED = Alert("extraction", "error", "source.pedidos", "source.file_missing", "não lida", "not read", owner="ana")
 
 
-def test_the_same_trouble_is_one_alert_that_counts(database: Database) -> None:
-    with database.write() as connection:
+def test_the_same_trouble_is_one_alert_that_counts(any_database: Database) -> None:
+    with any_database.write() as connection:
         alerts.fire(connection, FAILED, at=NOW)
         again = alerts.fire(connection, replace(FAILED, detail_en="more"), at=NOW + timedelta(hours=1))
         assert len(alerts.listing(connection)) == 1
@@ -53,8 +53,8 @@ def test_information_never_grows_graver(database: Database) -> None:
     assert fired[-1].severity == "info"
 
 
-def test_a_resolved_alert_that_comes_back_begins_anew(database: Database) -> None:
-    with database.write() as connection:
+def test_a_resolved_alert_that_comes_back_begins_anew(any_database: Database) -> None:
+    with any_database.write() as connection:
         alerts.fire(connection, FAILED, at=NOW)
         alerts.fire(connection, FAILED, at=NOW)
         alerts.mark_told(connection, [FAILED.fingerprint], at=NOW)
@@ -95,9 +95,9 @@ def test_what_does_not_stand_cannot_be_acknowledged(database: Database) -> None:
         assert alerts.acknowledge(connection, "0" * 32, by_whom="a", reason="b", at=NOW) is None
 
 
-def test_resolving_a_subject_leaves_other_kinds_and_named_ones(database: Database) -> None:
+def test_resolving_a_subject_leaves_other_kinds_and_named_ones(any_database: Database) -> None:
     other, kept = replace(FAILED, kind="anomaly"), replace(FAILED, code="kept")
-    with database.write() as connection:
+    with any_database.write() as connection:
         for alert in (FAILED, other, kept):
             alerts.fire(connection, alert, at=NOW)
         ended = alerts.resolve_subject(
@@ -108,8 +108,8 @@ def test_resolving_a_subject_leaves_other_kinds_and_named_ones(database: Databas
     assert left == {other.fingerprint, kept.fingerprint}
 
 
-def test_the_gravest_is_listed_first_and_found_by_its_beginning(database: Database) -> None:
-    with database.write() as connection:
+def test_the_gravest_is_listed_first_and_found_by_its_beginning(any_database: Database) -> None:
+    with any_database.write() as connection:
         alerts.fire(connection, replace(FAILED, severity="warning", code="a"), at=NOW + timedelta(hours=1))
         alerts.fire(connection, FAILED, at=NOW)
         listed = alerts.listing(connection)
@@ -120,8 +120,8 @@ def test_the_gravest_is_listed_first_and_found_by_its_beginning(database: Databa
                 alerts.find_by_prefix(connection, prefix)
 
 
-def test_a_silence_covers_what_matches_until_its_end(database: Database) -> None:
-    with database.write() as connection:
+def test_a_silence_covers_what_matches_until_its_end(any_database: Database) -> None:
+    with any_database.write() as connection:
         stored = alerts.fire(connection, FAILED, at=NOW)
         made = silences.silence(
             connection,
@@ -139,8 +139,8 @@ def test_a_silence_covers_what_matches_until_its_end(database: Database) -> None
     assert not silences.is_silenced(replace(stored, subject="gold.x"), [made], at=NOW)
 
 
-def test_a_silence_can_be_ended_once(database: Database) -> None:
-    with database.write() as connection:
+def test_a_silence_can_be_ended_once(any_database: Database) -> None:
+    with any_database.write() as connection:
         made = silences.silence(connection, {"severity": "warning"}, hours=2, by_whom="a", reason="b", at=NOW)
         later = NOW + timedelta(hours=1)
         assert silences.end_silence(connection, made.id, at=later)

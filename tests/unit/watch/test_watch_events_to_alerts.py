@@ -22,8 +22,8 @@ from afluente.watch.upstream import upstream_of
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, local_database: Database) -> Workspace:
-    return watched(tmp_path, local_database, settings="  quarantine_percent: 10\n")
+def workspace(tmp_path: Path, database: Database) -> Workspace:
+    return watched(tmp_path, database, settings="  quarantine_percent: 10\n")
 
 
 def standing(workspace: Workspace) -> list[StoredAlert]:
@@ -254,9 +254,9 @@ def test_a_dead_letter_is_an_alert_of_that_release_with_what_to_do(workspace: Wo
     assert standing(workspace) == []
 
 
-def test_an_event_is_dealt_with_once_however_often_it_is_read(tmp_path: Path, database: Database) -> None:
-    workspace = watched(tmp_path, database)
-    with database.write() as connection:
+def test_an_event_is_dealt_with_once_however_often_it_is_read(tmp_path: Path, any_database: Database) -> None:
+    workspace = watched(tmp_path, any_database)
+    with any_database.write() as connection:
         for _ in range(BATCH + 3):
             events.append(
                 connection,

@@ -168,13 +168,13 @@ def test_several_new_days_are_judged_each_and_the_worst_is_told_first(database: 
     assert "2026-05-16" not in outcome.message("en")
 
 
-def test_what_was_judged_is_observed_and_never_its_own_baseline(database: Database) -> None:
-    observe(database, steady(60))
+def test_what_was_judged_is_observed_and_never_its_own_baseline(any_database: Database) -> None:
+    observe(any_database, steady(60))
     check = Anomaly("a", SUBJECT, "warn", "receita", (today(90),))
-    first = evaluate([check], database=database, at=NOW, origin="release 1")
-    second = evaluate([check], database=database, at=NOW, origin="release 1")
+    first = evaluate([check], database=any_database, at=NOW, origin="release 1")
+    second = evaluate([check], database=any_database, at=NOW, origin="release 1")
     assert first == second
-    with database.read() as connection:
+    with any_database.read() as connection:
         told = observations.history(connection, SUBJECT, "receita")
     assert told[-1] == today(90)
     assert len(told) == 61
@@ -186,13 +186,13 @@ def test_an_evaluation_that_is_not_recorded_writes_nothing(database: Database) -
         assert observations.metrics(connection) == []
 
 
-def test_an_acknowledged_incident_does_not_poison_the_baseline(database: Database) -> None:
+def test_an_acknowledged_incident_does_not_poison_the_baseline(any_database: Database) -> None:
     week_of_nothing = [0.0] * 28
-    observe(database, [*steady(30), *week_of_nothing])
+    observe(any_database, [*steady(30), *week_of_nothing])
     check = Anomaly("a", SUBJECT, "hold", "receita", (today(1000),))
-    (poisoned,) = evaluate([check], database=database, at=NOW, is_recorded=False)
+    (poisoned,) = evaluate([check], database=any_database, at=NOW, is_recorded=False)
     assert poisoned.status == "held"
-    with database.write() as connection:
+    with any_database.write() as connection:
         incidents.acknowledge(
             connection,
             subject=SUBJECT,
@@ -203,14 +203,17 @@ def test_an_acknowledged_incident_does_not_poison_the_baseline(database: Databas
             at=NOW,
         )
     ordinary, nothing = evaluate(
-        [check, Anomaly("a", SUBJECT, "hold", "receita", (today(0),))], database=database, at=NOW, is_recorded=False
+        [check, Anomaly("a", SUBJECT, "hold", "receita", (today(0),))],
+        database=any_database,
+        at=NOW,
+        is_recorded=False,
     )
     assert ordinary.status == "passed"
     assert nothing.status == "held"
 
 
-def test_an_incident_of_one_metric_leaves_the_others(database: Database) -> None:
-    with database.write() as connection:
+def test_an_incident_of_one_metric_leaves_the_others(any_database: Database) -> None:
+    with any_database.write() as connection:
         incidents.acknowledge(
             connection,
             subject=SUBJECT,

@@ -30,8 +30,8 @@ TWO_CHANNELS = """\
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, local_database: Database) -> Workspace:
-    return watched(tmp_path, local_database)
+def workspace(tmp_path: Path, database: Database) -> Workspace:
+    return watched(tmp_path, database)
 
 
 def fire(workspace: Workspace, *fired: Alert) -> None:
@@ -68,8 +68,8 @@ def test_one_group_is_one_notice_and_another_group_another(workspace: Workspace)
     assert f"afluente watch ack {FAILED.fingerprint[:12]}" in both
 
 
-def test_what_stands_is_told_again_after_the_interval_and_no_sooner(tmp_path: Path, local_database: Database) -> None:
-    workspace = watched(tmp_path, local_database, settings="  repeat_hours: 6\n")
+def test_what_stands_is_told_again_after_the_interval_and_no_sooner(tmp_path: Path, database: Database) -> None:
+    workspace = watched(tmp_path, database, settings="  repeat_hours: 6\n")
     fire(workspace, FAILED)
     assert write(workspace) == 1
     clock_of(workspace).advance(seconds=6 * 3600 - 1)
@@ -89,8 +89,8 @@ def test_a_new_alert_of_a_group_brings_the_others_along_and_starts_the_interval(
     assert write(workspace) == 0
 
 
-def test_the_third_time_is_told_at_once_to_those_on_duty(tmp_path: Path, local_database: Database) -> None:
-    workspace = watched(tmp_path, local_database, channels=TWO_CHANNELS)
+def test_the_third_time_is_told_at_once_to_those_on_duty(tmp_path: Path, database: Database) -> None:
+    workspace = watched(tmp_path, database, channels=TWO_CHANNELS)
     fire(workspace, FAILED)
     assert write(workspace) == 1
     fire(workspace, FAILED)
@@ -156,8 +156,8 @@ def test_the_root_cause_is_told_and_what_hangs_on_it_only_once_it_is_gone(worksp
     assert any("bronze.pedidos" in text for _, _, text in texts(workspace))
 
 
-def test_a_channel_takes_only_what_is_grave_enough_for_it(tmp_path: Path, local_database: Database) -> None:
-    workspace = watched(tmp_path, local_database, channels=TWO_CHANNELS)
+def test_a_channel_takes_only_what_is_grave_enough_for_it(tmp_path: Path, database: Database) -> None:
+    workspace = watched(tmp_path, database, channels=TWO_CHANNELS)
     fire(workspace, replace(FAILED, severity="info"))
     assert write(workspace) == 0
     fire(workspace, replace(FAILED, subject="x", severity="critical"))
@@ -178,8 +178,8 @@ def test_the_week_of_a_channel_is_counted(workspace: Workspace) -> None:
     assert "de 40 avisos nos últimos sete dias" in texts(workspace)[-1][2]
 
 
-def test_notices_speak_the_language_of_the_project(tmp_path: Path, local_database: Database) -> None:
-    workspace = watched(tmp_path, local_database, language="en")
+def test_notices_speak_the_language_of_the_project(tmp_path: Path, database: Database) -> None:
+    workspace = watched(tmp_path, database, language="en")
     fire(workspace, FAILED)
     write(workspace)
     _, subject, text = texts(workspace)[0]
@@ -189,12 +189,12 @@ def test_notices_speak_the_language_of_the_project(tmp_path: Path, local_databas
 
 
 def test_a_notice_stands_in_the_outbox_with_its_alerts_marked_in_one_transaction(
-    tmp_path: Path, database: Database
+    tmp_path: Path, any_database: Database
 ) -> None:
-    workspace = watched(tmp_path, database)
+    workspace = watched(tmp_path, any_database)
     fire(workspace, FAILED)
     assert write(workspace) == 1
-    with database.read() as connection:
+    with any_database.read() as connection:
         stored = alerts.find(connection, FAILED.fingerprint)
         notice = connection.execute(sa.select(NOTICES)).one()
         entry = connection.execute(sa.select(OUTBOX)).one()
@@ -204,8 +204,8 @@ def test_a_notice_stands_in_the_outbox_with_its_alerts_marked_in_one_transaction
     assert entry.payload["message_id"] == f"<{entry.id}@afluente.vendas>"
 
 
-def test_a_dead_server_leaves_every_notice_waiting_with_growing_pauses(tmp_path: Path, database: Database) -> None:
-    workspace = watched(tmp_path, database)
+def test_a_dead_server_leaves_every_notice_waiting_with_growing_pauses(tmp_path: Path, any_database: Database) -> None:
+    workspace = watched(tmp_path, any_database)
     happen(workspace, "step.failed", "source.pedidos", {"error_code": "source.unreachable"})
     fire(workspace, FAILED, replace(FAILED, owner="bia", subject="b"))
     first = notify_due(workspace)
@@ -215,7 +215,7 @@ def test_a_dead_server_leaves_every_notice_waiting_with_growing_pauses(tmp_path:
     assert notify_due(workspace).put_back == 2
     clock_of(workspace).advance(seconds=backoff_seconds(1))
     assert notify_due(workspace).put_back == 0
-    with database.read() as connection:
+    with any_database.read() as connection:
         assert waiting(connection) == {"waiting": 2}
 
 
@@ -235,12 +235,12 @@ def test_pauses_double_up_to_an_hour() -> None:
 
 
 def test_a_channel_that_was_taken_out_of_the_project_keeps_its_notices_waiting(
-    tmp_path: Path, local_database: Database
+    tmp_path: Path, database: Database
 ) -> None:
-    workspace = watched(tmp_path, local_database, channels=TWO_CHANNELS)
+    workspace = watched(tmp_path, database, channels=TWO_CHANNELS)
     fire(workspace, replace(FAILED, severity="critical"))
     write(workspace)
-    without = watched(tmp_path, local_database)
+    without = watched(tmp_path, database)
     told = notify_due(without)
     assert told.put_back == 2
     assert set(told.error_codes) == {"mail.connection", "watch.channel_unknown"}

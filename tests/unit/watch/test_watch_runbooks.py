@@ -61,13 +61,13 @@ def test_every_link_leads_to_a_file(path: Path) -> None:
     assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
 
 
-def test_an_alert_links_to_the_pages_of_the_project(tmp_path: Path, local_database: Database) -> None:
-    own = watched(tmp_path, local_database, settings="  runbook_base: https://example.com/runbooks\n").project
+def test_an_alert_links_to_the_pages_of_the_project(tmp_path: Path, database: Database) -> None:
+    own = watched(tmp_path, database, settings="  runbook_base: https://example.com/runbooks\n").project
     assert runbook_of(own, "delivery") == "https://example.com/runbooks/delivery.md"
-    assert (ROOT / runbook_of(watched(tmp_path, local_database).project, "delivery")).is_file()
+    assert (ROOT / runbook_of(watched(tmp_path, database).project, "delivery")).is_file()
 
 
-def test_what_has_no_owner_is_owned_by_whom_the_alerts_name(tmp_path: Path, local_database: Database) -> None:
-    project = watched(tmp_path, local_database).project
+def test_what_has_no_owner_is_owned_by_whom_the_alerts_name(tmp_path: Path, database: Database) -> None:
+    project = watched(tmp_path, database).project
     for subject in ("gold.nada", "source.pedidos", "product/x", "delivery/x#1/sftp", "run/vendas"):
         assert owner_of(project, subject) == "dados@example.com"
