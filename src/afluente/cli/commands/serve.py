@@ -12,6 +12,10 @@ from afluente.cli.opening import open_workspace
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from afluente.products.attend import Releaser
+    from afluente.products.publisher import Publisher
+    from afluente.products.release.build import ReleaseOutcome
+    from afluente.products.sending import SendOutcome
     from afluente.runs.report import RunReport
     from afluente.runs.serve import Planned, Scheduler
     from afluente.runs.steps.workspace import Workspace
@@ -29,16 +33,19 @@ def run(arguments: Namespace, console: Console) -> int:
         from afluente.runs.signals import stopping_on_signals
 
         watcher = _watcher(workspace)
+        releaser = _releaser(workspace)
+        publisher = _publisher(workspace, watcher)
         scheduler = _scheduler(workspace, watcher)
         api = ApiServer(workspace.state, health=scheduler.health, host=arguments.host, port=arguments.port)
         with stopping_on_signals(scheduler.stop):
             api.start()
-            if watcher is not None:
-                watcher.start()
+            background = [one for one in (watcher, publisher) if one is not None]
+            for one in background:
+                one.start()
             try:
                 if arguments.host not in LOOPBACK:
                     console.note(f"{arguments.host} can be reached from other machines, and answers without a password")
-                if not workspace.project.schedules:
+                if not workspace.project.schedules and not any(one.cron for one in workspace.project.products):
                     console.note("the project has no schedules: nothing will run by itself")
                 if console.is_json:
                     console.json({"address": api.address})
@@ -48,8 +55,8 @@ def run(arguments: Namespace, console: Console) -> int:
                 scheduler.serve_forever()
             finally:
                 api.stop()
-                if watcher is not None:
-                    watcher.stop()
+                for one in reversed(background):
+                    one.stop()
         console.note("stopped; what was interrupted is gone on with at the next start")
     return 0
 
@@ -63,6 +70,46 @@ def _watcher(workspace: Workspace) -> Watcher | None:
 
     _, on_error = plain_reporter(sys.stderr)
     return Watcher(workspace, on_error=on_error)
+
+
+def _publisher(workspace: Workspace, watcher: Watcher | None) -> Publisher | None:
+    """Who releases and sends, in a project that has products."""
+    if not workspace.project.products:
+        return None
+    from afluente.products.publisher import Publisher
+    from afluente.runs.serve import plain_reporter
+    from afluente.runs.steps.workspace import Workspace
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+        if watcher is not None:
+            watcher.wake()
+
+    def on_release(outcome: ReleaseOutcome) -> None:
+        number = "" if outcome.release is None else f" {outcome.release.product} {outcome.release.number}"
+        say(f"release{number} {outcome.status}")
+
+    def on_sent(outcome: SendOutcome) -> None:
+        say(f"delivery {outcome.name} of {outcome.product} {outcome.number} {outcome.status}")
+
+    _, on_error = plain_reporter(sys.stderr)
+    return Publisher(
+        lambda: Workspace(workspace.project, environment=workspace.environment, clock=workspace.clock),
+        on_release=on_release,
+        on_sent=on_sent,
+        on_error=on_error,
+    )
+
+
+def _releaser(workspace: Workspace) -> Releaser | None:
+    """Who releases and delivers, in a project that has products."""
+    if not workspace.project.products:
+        return None
+    from afluente.products.attend import Releaser
+    from afluente.runs.serve import plain_reporter
+
+    _, on_error = plain_reporter(sys.stderr)
+    return Releaser(workspace, on_done=lambda line: print(line, file=sys.stderr, flush=True), on_error=on_error)
 
 
 def _scheduler(workspace: Workspace, watcher: Watcher | None) -> Scheduler:
