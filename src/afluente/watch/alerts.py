@@ -157,7 +157,7 @@ def find_by_prefix(connection: sa.Connection, prefix: str) -> StoredAlert:
 
 
 def listing(
-    connection: sa.Connection, *, statuses: Sequence[AlertStatus] = STANDING, limit: int = 1000
+    connection: sa.Connection, *, statuses: Sequence[AlertStatus] = STANDING, limit: int = 100_000
 ) -> list[StoredAlert]:
     """Alerts of these statuses, the gravest first, then the newest."""
     query = sa.select(ALERTS).where(ALERTS.c.status.in_(statuses)).order_by(ALERTS.c.last_at.desc()).limit(limit)

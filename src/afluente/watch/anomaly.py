@@ -35,7 +35,8 @@ class Judged:
     baseline: Baseline | Untrained
 
     def is_off(self, z: float) -> bool:
-        return isinstance(self.baseline, Baseline) and abs(self.baseline.z) > z
+        """Whether it is further off than `z` spreads; a figure that is no number always is."""
+        return isinstance(self.baseline, Baseline) and not abs(self.baseline.z) <= z
 
 
 def check_anomaly(check: Anomaly, known: Sequence[Point]) -> Outcome:

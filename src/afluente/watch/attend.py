@@ -73,6 +73,14 @@ class Watcher:
                 attend(self._workspace)
             except AfluenteError as error:
                 self._on_error(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of a worker: it goes on looking
+                self._on_error(
+                    AfluenteError(
+                        "watch.unexpected",
+                        f"an unexpected {type(error).__name__} was raised while alerts were looked at",
+                        hint="this is a defect of afluente: please report it with this line",
+                    )
+                )
             if is_last:
                 return
             if not self._stopping.is_set():

@@ -5,6 +5,7 @@ Invariant: a check and its outcome hold counts, sums, ages and names, never a va
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -133,6 +134,8 @@ def breach(on_breach: OnBreach) -> Status:
 
 def figure(value: float, language: Language) -> str:
     """A number as it is written in each language, without more digits than it needs."""
+    if not math.isfinite(value):
+        return "?"
     digits = 0 if abs(value) >= 1000 or value == int(value) else 2
     text = f"{value:,.{digits}f}"
     return text.translate(str.maketrans(",.", ".,")) if language == "pt" else text

@@ -6,6 +6,7 @@ evaluation repeated at the same moment leaves the same observations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import assert_never
@@ -31,7 +32,8 @@ def evaluate(
         known = [_known(connection, check) for check in checks]
     outcomes = [_judge(check, past, at=at) for check, past in zip(checks, known, strict=True)]
     if is_recorded:
-        observed = [one for check in checks for one in _observed(check, at=at, origin=origin)]
+        told = (one for check in checks for one in _observed(check, at=at, origin=origin))
+        observed = [one for one in told if math.isfinite(one.value)]
         if observed:
             with database.write() as connection:
                 observations.record(connection, observed)
@@ -53,7 +55,8 @@ def _known(connection: sa.Connection, check: Check) -> list[Point]:
     observed = observations.history(connection, check.subject, check.metric, before=first)
     points |= {point.at: point for point in observed}
     excused = incidents.of_subject(connection, check.subject, check.metric)
-    return [points[at] for at in sorted(points) if not incidents.is_in_any(excused, at)]
+    counted = (points[at] for at in sorted(points) if not incidents.is_in_any(excused, at))
+    return [point for point in counted if math.isfinite(point.value)]
 
 
 def _judge(check: Check, known: Sequence[Point], *, at: datetime) -> Outcome:

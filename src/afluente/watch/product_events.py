@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PRODUCT_KINDS = (
     "release.held",
     "release.refused",
+    "release.failed",
     "release.released",
     "release.withdrawn",
     "delivery.failed",
@@ -32,7 +33,7 @@ REPEATED_ATTEMPTS = 3
 """From this attempt on, a delivery that is still tried again is told."""
 CONNECTION_ATTEMPTS = 2
 MOST_REASONS_TOLD = 5
-_OF_RELEASES: tuple[AlertKind, ...] = ("anomaly", "contract", "privacy")
+_OF_RELEASES: tuple[AlertKind, ...] = ("anomaly", "contract", "privacy", "transformation")
 _OF_DELIVERIES: tuple[AlertKind, ...] = ("delivery", "connection", "credentials")
 
 Ends = list[tuple[str, tuple[AlertKind, ...]]]
@@ -43,6 +44,8 @@ def of_product_event(project: Project, event: Event) -> tuple[list[Alert], Ends]
     match event.kind:
         case "release.held" | "release.refused":
             return _stopped(project, event), []
+        case "release.failed":
+            return [_not_made(project, event)], []
         case "release.released":
             return _warned(project, event), [(_product_of(event.subject), _OF_RELEASES)]
         case "release.withdrawn":
@@ -75,7 +78,7 @@ def _stopped(project: Project, event: Event) -> list[Alert]:
             subject,
             event.kind,
             detail=_listed(
-                Message(f"a versão {number} {verb.pt}", f"release {number} {verb.en}"),
+                Message(f"a liberação {number} {verb.pt}", f"release {number} {verb.en}"),
                 reasons,
             ),
             run_id=event.run_id,
@@ -83,6 +86,16 @@ def _stopped(project: Project, event: Event) -> list[Alert]:
         )
         for kind, reasons in by_kind.items()
     ]
+
+
+def _not_made(project: Project, event: Event) -> Alert:
+    """A release that ended in an error before anything could be judged."""
+    code, said = str(event.payload.get("error_code", "")), str(event.payload.get("message", ""))
+    subject = _product_of(event.subject)
+    detail = Message(f"a versão não pôde ser feita: [{code}] {said}", f"the release could not be made: [{code}] {said}")
+    return raised(
+        project, "transformation", "error", subject, event.kind, detail=detail, run_id=event.run_id, group=subject
+    )
 
 
 def _warned(project: Project, event: Event) -> list[Alert]:
@@ -93,7 +106,7 @@ def _warned(project: Project, event: Event) -> list[Alert]:
             by_code.setdefault(str(reason.get("code", "")), []).append(reason)
     subject = _product_of(event.subject)
     number = event.subject.partition("#")[2]
-    head = Message(f"a versão {number} saiu com avisos", f"release {number} went out with warnings")
+    head = Message(f"a liberação {number} saiu com avisos", f"release {number} went out with warnings")
     return [
         raised(
             project,

@@ -61,7 +61,7 @@ def _against_last(check: Volume, past: Sequence[Point], max_change_percent: floa
     before = comparable[-1].value
     from_nothing = 0.0 if check.value == 0 else float("inf")
     percent = 100 * (check.value - before) / abs(before) if before else from_nothing
-    is_off = abs(percent) > max_change_percent
+    is_off = not abs(percent) <= max_change_percent
     change = {"pt": _percent(percent, is_pt=True), "en": _percent(percent, is_pt=False)}
     return Outcome(
         check.name,

@@ -241,3 +241,18 @@ def test_an_incident_needs_a_span_and_a_reason(database: Database, hours: int, r
             reason=reason,
             at=NOW,
         )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_figure_that_is_no_number_is_a_breach_and_is_not_kept(database: Database, value: float) -> None:
+    observe(database, steady(40))
+    checks = [
+        Anomaly("a", SUBJECT, "hold", "receita", (today(value),)),
+        Volume("v", SUBJECT, "hold", "receita", today(0).at, value, max_change_percent=50),
+        Volume("v", SUBJECT, "hold", "receita", today(0).at, value),
+    ]
+    outcomes = evaluate(checks, database=database, at=NOW)
+    assert [outcome.status for outcome in outcomes] == ["held", "held", "held"]
+    assert all(outcome.message("pt") and outcome.message("en") for outcome in outcomes)
+    with database.read() as connection:
+        assert len(observations.history(connection, SUBJECT, "receita")) == 40
