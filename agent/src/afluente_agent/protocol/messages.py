@@ -144,6 +144,22 @@ class HeartbeatAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRequest:
+    """A new public key (base64), in a request signed by the key it will take the place of."""
+
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAnswer:
+    """The id of the new key; the old one is good until `old_key_until` (hub's time)."""
+
+    key: str
+    hub_time: int
+    old_key_until: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlotRequest:
     waiting_bytes: int
     transmissions: int
