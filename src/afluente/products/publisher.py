@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from afluente.products.release.build import ReleaseOutcome, build_release
 from afluente.products.sending import SendOutcome, send_due
 from afluente.runs.cron import Cron
 from afluente.runs.schedule import Timetable
+from afluente.state import events
 
 if TYPE_CHECKING:
     from afluente.project.product import Product
@@ -76,7 +78,11 @@ class Publisher:
         tick = timetable.due(workspace.state, at=workspace.clock.now())
         if tick is None or self._stopping.is_set():
             return
-        outcome = build_release(workspace, product, actor=ACTOR)
+        try:
+            outcome = build_release(workspace, product, actor=ACTOR)
+        except AfluenteError as error:
+            _record_failure(workspace, product, tick, error)
+            raise
         with workspace.state.write() as connection:
             timetable.answer(connection, tick)
         self._on_release(outcome)
@@ -87,6 +93,19 @@ class Publisher:
             yield
         except AfluenteError as error:
             self._on_error(error)
+
+
+def _record_failure(workspace: Workspace, product: Product, tick: datetime, error: AfluenteError) -> None:
+    """Write down, once for a tick, that its release could not be made."""
+    with workspace.state.write() as connection:
+        events.append(
+            connection,
+            at=workspace.clock.now(),
+            kind="release.failed",
+            subject=f"product/{product.name}",
+            payload={"partner": product.partner, "error_code": error.code, "message": error.message},
+            key=f"release.failed:{product.name}:{tick.isoformat()}",
+        )
 
 
 def scheduled(workspace: Workspace) -> list[Product]:

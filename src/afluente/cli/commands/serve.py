@@ -12,7 +12,6 @@ from afluente.cli.opening import open_workspace
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from afluente.products.attend import Releaser
     from afluente.products.publisher import Publisher
     from afluente.products.release.build import ReleaseOutcome
     from afluente.products.sending import SendOutcome
@@ -33,7 +32,6 @@ def run(arguments: Namespace, console: Console) -> int:
         from afluente.runs.signals import stopping_on_signals
 
         watcher = _watcher(workspace)
-        releaser = _releaser(workspace)
         publisher = _publisher(workspace, watcher)
         scheduler = _scheduler(workspace, watcher)
         api = ApiServer(workspace.state, health=scheduler.health, host=arguments.host, port=arguments.port)
@@ -99,17 +97,6 @@ def _publisher(workspace: Workspace, watcher: Watcher | None) -> Publisher | Non
         on_sent=on_sent,
         on_error=on_error,
     )
-
-
-def _releaser(workspace: Workspace) -> Releaser | None:
-    """Who releases and delivers, in a project that has products."""
-    if not workspace.project.products:
-        return None
-    from afluente.products.attend import Releaser
-    from afluente.runs.serve import plain_reporter
-
-    _, on_error = plain_reporter(sys.stderr)
-    return Releaser(workspace, on_done=lambda line: print(line, file=sys.stderr, flush=True), on_error=on_error)
 
 
 def _scheduler(workspace: Workspace, watcher: Watcher | None) -> Scheduler:
