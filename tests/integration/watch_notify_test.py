@@ -30,7 +30,9 @@ from afluente.state.database import Database, open_state
 from afluente.state.schema import OUTBOX
 from afluente.watch import alerts
 from afluente.watch.alert import Alert
+from afluente.watch.channels import check_channel
 from afluente.watch.events_to_alerts import read_events
+from afluente.watch.mail import MailError
 from afluente.watch.notify import Notified, backoff_seconds, notify_due, waiting
 
 ROOT = Path(__file__).parents[2]
@@ -191,6 +193,25 @@ def test_an_address_that_apprise_does_not_know_is_told_without_it(tmp_path: Path
     happen(workspace, "step.failed", "source.pedidos", {"error_code": "source.unreachable"})
     read_events(workspace)
     assert notify_due(workspace).error_codes == ("watch.channel_address",)
+
+
+def test_a_channel_is_looked_at_without_sending(tmp_path: Path, database: Database) -> None:
+    inbox = tmp_path / "inbox"
+    with MailInbox(inbox, login=MailLogin("afluente", "right")) as server:
+        channels = mail_to(server.port, more=', user: afluente, password: "secret:env:SMTP_PASSWORD"')
+        channels += '    - {name: chat, apprise: {url: "secret:env:CHAT"}}\n'
+        environment = {"SMTP_PASSWORD": "right", "CHAT": "json://127.0.0.1:1/"}
+        workspace = watched(tmp_path, database, channels=channels, environment=environment)
+        assert workspace.project.alerts is not None
+        mail, chat = workspace.project.alerts.channels
+        assert check_channel(mail, workspace.secret) == f"mail server 127.0.0.1:{server.port}, 1 addresses"
+        assert "secret:env:CHAT" in check_channel(chat, workspace.secret)
+        wrong = watched(tmp_path, database, channels=channels, environment=environment | {"SMTP_PASSWORD": CANARY})
+        with pytest.raises(MailError) as raised:
+            check_channel(mail, wrong.secret)
+    assert raised.value.code == "mail.credentials"
+    assert CANARY not in str(raised.value)
+    assert received(inbox) == []
 
 
 def test_two_notifiers_at_once_send_each_notice_once(tmp_path: Path, database: Database) -> None:

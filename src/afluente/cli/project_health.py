@@ -1,4 +1,5 @@
-"""Whether a project can work on this machine: its files, folders, lake, state, engine, sources and deliveries.
+"""Whether a project can work on this machine: its files, folders, lake, state, engine, sources, deliveries and
+channels of alerts.
 
 Invariant: no data is read or written, but for an empty file that is made and removed where writing is needed.
 """
@@ -17,6 +18,7 @@ from afluente.cli.opening import open_project
 from afluente.core.errors import AfluenteError, CheckFailed
 
 if TYPE_CHECKING:
+    from afluente.project.alert_settings import Channel
     from afluente.runs.steps.workspace import Workspace
 
 
@@ -40,6 +42,8 @@ def project_findings(arguments: Namespace) -> Iterator[Finding]:
             yield _tried(f"source {source.name}", _discovery(workspace, source.name))
         if project.products:
             yield from _deliveries(workspace)
+        for channel in project.alerts.channels if project.alerts is not None else ():
+            yield _tried(f"alerts {channel.name}", _channel(workspace, channel))
 
 
 def _lake(workspace: Workspace) -> Finding:
@@ -72,6 +76,12 @@ def _engine(workspace: Workspace) -> str:
 
 def _discovery(workspace: Workspace, name: str) -> Callable[[], str]:
     return lambda: workspace.source(name).discover().summary
+
+
+def _channel(workspace: Workspace, channel: Channel) -> Callable[[], str]:
+    from afluente.watch.channels import check_channel
+
+    return lambda: check_channel(channel, workspace.secret)
 
 
 def _deliveries(workspace: Workspace) -> Iterator[Finding]:

@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from afluente.core.errors import AfluenteError
 from afluente.project.alert_settings import AppriseChannel, Channel, MailChannel
 from afluente.project.settings import SecretReference
-from afluente.watch.mail import MailServer, send
+from afluente.watch.mail import MailServer, check, send
 from afluente.watch.wording import Wording
+
+if TYPE_CHECKING:
+    from apprise import Apprise
 
 Secrets = Callable[[SecretReference], str]
 
@@ -51,6 +54,23 @@ def deliver(
             assert_never(channel.way)
 
 
+def check_channel(channel: Channel, secret: Secrets) -> str:
+    """Look whether the channel would take a notice, without sending one; what was seen. Raises AfluenteError.
+
+    A mail server is signed in to. Of a service only the address is read.
+    """
+    match channel.way:
+        case MailChannel():
+            server = _server(channel.way, secret)
+            check(server)
+            return f"mail server {server}, {len(channel.way.to)} addresses"
+        case AppriseChannel():
+            _service(channel.name, channel.way, secret)
+            return f"Apprise knows what {channel.way.url} names"
+        case _:
+            assert_never(channel.way)
+
+
 def compose(way: MailChannel, wording: Wording, *, message_id: str, at: datetime) -> EmailMessage:
     """The message as it is sent."""
     message = EmailMessage()
@@ -76,6 +96,17 @@ def _server(way: MailChannel, secret: Secrets) -> MailServer:
 
 
 def _apprise(name: str, way: AppriseChannel, wording: Wording, secret: Secrets) -> None:
+    service = _service(name, way, secret)
+    if not service.notify(title=wording.subject, body=wording.text):
+        raise ChannelError(
+            "watch.channel_refused",
+            f"channel {name!r}: the service behind {way.url} did not take the notice",
+            hint="it is tried again by itself; look at the address and the network",
+            retryable=True,
+        )
+
+
+def _service(name: str, way: AppriseChannel, secret: Secrets) -> Apprise:
     try:
         import apprise
     except ImportError:
@@ -92,10 +123,4 @@ def _apprise(name: str, way: AppriseChannel, wording: Wording, secret: Secrets) 
             f"channel {name!r}: {way.url} is no address that Apprise knows",
             hint="such as slack://..., tgram://... or json://...",
         )
-    if not service.notify(title=wording.subject, body=wording.text):
-        raise ChannelError(
-            "watch.channel_refused",
-            f"channel {name!r}: the service behind {way.url} did not take the notice",
-            hint="it is tried again by itself; look at the address and the network",
-            retryable=True,
-        )
+    return service

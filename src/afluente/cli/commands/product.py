@@ -19,13 +19,21 @@ if TYPE_CHECKING:
     from afluente.runs.steps.workspace import Workspace
 
 Action = Callable[["Workspace", Namespace, Console], int]
+WATCHED = ("release", "approve", "withdraw", "deliver", "redeliver", "revoke")
+"""What may open or end alerts: people are told when it is over, however it ended."""
 
 
 def run(arguments: Namespace, console: Console) -> int:
     if arguments.action == "diff":
         return product_accounts.show_diff(arguments, console)
     with open_workspace(arguments) as workspace:
-        return _ACTIONS[arguments.action](workspace, arguments, console)
+        try:
+            return _ACTIONS[arguments.action](workspace, arguments, console)
+        finally:
+            if arguments.action in WATCHED:
+                from afluente.cli.carry_out import tell_people
+
+                tell_people(workspace, console)
 
 
 def actor_of(arguments: Namespace) -> str:
