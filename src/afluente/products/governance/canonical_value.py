@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from afluente.core.errors import Place
 from afluente.core.tables import TableName
 from afluente.project.contract import Column, Contract
+
+if TYPE_CHECKING:
+    from afluente.runs.steps.workspace import Workspace
 
 _NOWHERE = Place("erase")
 
@@ -25,7 +29,7 @@ def text_of(value: object) -> str | None:
     return str(value)
 
 
-def canonical_values(column: Column, texts: Iterable[object], *, timezone: str) -> dict[str, str]:
+def canonical_values(workspace: Workspace, column: Column, texts: Iterable[object]) -> dict[str, str]:
     """From each text that can be read as the column to its canonical text."""
     import pyarrow as pa
 
@@ -49,7 +53,10 @@ def canonical_values(column: Column, texts: Iterable[object], *, timezone: str) 
         state_column=None,
     )
     contract = Contract("erase", "1.0.0", TableName("silver", "erase"), (alone,), _NOWHERE, "")
-    done = apply(pa.table({"value": pa.array(given, pa.string())}), contract, timezone=timezone)
+    project = workspace.project
+    engine = workspace.engine if project.engine.kind == "duckdb" else None
+    rows = pa.table({"value": pa.array(given, pa.string())})
+    done = apply(rows, contract, engine=engine, timezone=project.timezone)
     refused = set(done.quarantine.column("_source_row").to_pylist())
     accepted = iter(done.accepted.column("value").to_pylist())
     read = {text: text_of(next(accepted)) for row, text in enumerate(given, 1) if row not in refused}

@@ -237,7 +237,7 @@ def _returned(
                 for pair in texts_of(rows.column(name)).value_counts().to_pylist():
                     if pair["values"] is not None:
                         counts[pair["values"]] = counts.get(pair["values"], 0) + pair["counts"]
-    read = canonical_values(described, counts, timezone=workspace.project.timezone)
+    read = canonical_values(workspace, described, counts)
     hits: dict[str, int] = {}
     for text, value in read.items():
         if fingerprint(tombstone.key, domain=f"{table}.{column}", value=value) in marks:

@@ -14,7 +14,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from afluente.core.tables import TableName
 from afluente.products.governance.row_match import by_texts, by_values
 from afluente.products.governance.table_files import store_of
+from afluente.products.governance.text_search import lines_with, mentions
 from afluente.sources.unpack import packing_of
 
 if TYPE_CHECKING:
@@ -163,10 +164,15 @@ def _delimited(text: str, marks: Marks) -> tuple[str, int]:
     header = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=header.count)
     spans: list[str] = []
+    given = list(io.StringIO(text, newline=""))
+    marked = _marked(given, marks)
+    is_marked = False
 
     def lines() -> Iterator[str]:
-        for line in io.StringIO(text, newline=""):
+        nonlocal is_marked
+        for at, line in enumerate(given):
             spans.append(line)
+            is_marked = is_marked or at in marked
             yield line
 
     kept: list[str] = []
@@ -178,23 +184,27 @@ def _delimited(text: str, marks: Marks) -> tuple[str, int]:
         if names is None:
             names = [name.strip().lstrip("\ufeff").casefold() for name in fields]
             kept.append(record)
-        elif _is_theirs(dict(zip(names, fields, strict=False)), record, marks):
+        elif is_marked or _has_values(dict(zip(names, fields, strict=False)), marks):
             removed += 1
         else:
             kept.append(record)
+        is_marked = False
     return "".join([*kept, *spans]), removed
 
 
 def _lines(text: str, marks: Marks) -> tuple[str, int]:
     kept = []
     removed = 0
-    for line in io.StringIO(text, newline=""):
+    lines = list(io.StringIO(text, newline=""))
+    marked = _marked(lines, marks)
+    for at, line in enumerate(lines):
         try:
             found = json.loads(line) if line.strip() else None
         except ValueError:
             found = None
         fields = {name.casefold(): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
-        if _is_theirs(fields, line, marks) or (found is not None and _is_theirs(fields, _spelled(found), marks)):
+        is_hidden = "\\" in line and found is not None and _mentions_text(_spelled(found), marks)
+        if at in marked or is_hidden or _has_values(fields, marks):
             removed += 1
         else:
             kept.append(line)
@@ -218,7 +228,7 @@ def _json(content: bytes, marks: Marks) -> tuple[bytes | None, int]:
         kept = []
         for item in value:
             fields = {name.casefold(): str(inner) for name, inner in item.items()} if isinstance(item, dict) else {}
-            if isinstance(item, dict) and _is_theirs(fields, _spelled(item), marks):
+            if isinstance(item, dict) and (_has_values(fields, marks) or _mentions_text(_spelled(item), marks)):
                 removed += 1
             else:
                 kept.append(cut(item))
@@ -243,13 +253,21 @@ def _parquet(content: bytes, marks: Marks) -> tuple[bytes | None, int]:
     return sink.getvalue().to_pybytes(), int(mask.sum())
 
 
-def _is_theirs(fields: Mapping[str, str], record: str, marks: Marks) -> bool:
+def _marked(lines: Sequence[str], marks: Marks) -> set[int]:
+    return lines_with(marks.pattern, lines) if marks.pattern is not None else set()
+
+
+def _has_values(fields: Mapping[str, str], marks: Marks) -> bool:
     for name, values in marks.columns.items():
         value = fields.get(name.casefold())
         if value is not None and (value in values or value.strip() in values):
             return True
-    return marks.pattern is not None and marks.pattern.search(record) is not None
+    return False
 
 
 def _mentions(content: bytes, marks: Marks) -> bool:
-    return marks.pattern is not None and marks.pattern.search(_decoded(content)[0]) is not None
+    return _mentions_text(_decoded(content)[0], marks)
+
+
+def _mentions_text(text: str, marks: Marks) -> bool:
+    return marks.pattern is not None and mentions(marks.pattern, text)

@@ -176,13 +176,21 @@ class _Follower:
 
     def _gather(self, contract: Contract, rows: pa.Table, values: dict[str, set[str]]) -> None:
         for column in contract.columns:
-            if column.expression is not None or column.source not in rows.column_names:
+            is_there = column.expression is None and column.source in rows.column_names
+            if not is_there or not self._matters(contract, column):
                 continue
             texts = {text for text in texts_of(rows.column(column.source)).to_pylist() if text}
             read = self._canonical(contract.table, column, texts)
             values[column.name].update(read[text] for text in texts if text in read)
             if column.classification == "direct_identifier":
                 self._token(column, {text for text in texts if text in read})
+
+    def _matters(self, contract: Contract, column: Column) -> bool:
+        """Whether the column tells the person, or leads on to other rows of theirs."""
+        if column.classification == "direct_identifier" or column.unique or column.name == person_key(contract):
+            return True
+        references = (one for child in self._contracts.values() for one in child.references)
+        return any(one.table == contract.table and column.name in one.to_columns for one in references)
 
     def _visit_silver(self, contract: Contract, values: dict[str, set[str]]) -> None:
         snapshot = self._lake.find(contract.table)
@@ -196,7 +204,7 @@ class _Follower:
             whole = read_table_file(self._lake, snapshot, file.path)
             rows = whole.filter(by_values(whole, wanted))
             for column in contract.columns:
-                if column.name in rows.column_names:
+                if column.name in rows.column_names and self._matters(contract, column):
                     texts = texts_of(rows.column(column.name)).to_pylist()
                     values[column.name].update(text for text in texts if text)
 
@@ -204,7 +212,7 @@ class _Follower:
         known = self._read.setdefault((table, column.name), {})
         asked = self._asked.setdefault((table, column.name), set())
         if new := texts - asked:
-            known.update(canonical_values(column, new, timezone=self._workspace.project.timezone))
+            known.update(canonical_values(self._workspace, column, new))
             asked.update(new)
         return known
 

@@ -7,7 +7,7 @@ is told by its name or its classification.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from afluente.core.errors import ModelError
@@ -37,7 +37,8 @@ def handed_on(workspace: Workspace, columns: Mapping[TableName, set[str]]) -> li
     known: dict[Origin, Origin] = {
         Origin(table, name): Origin(table, name) for table in columns for name in columns[table]
     }
-    traced = [(model, _trace(workspace, model)) for model in workspace.project.models]
+    names = {name for wanted in columns.values() for name in wanted}
+    traced = [(model, _trace(workspace, _narrowed(model, names))) for model in workspace.project.models]
     found: dict[Origin, Handed] = {}
     is_growing = True
     while is_growing:
@@ -53,6 +54,13 @@ def handed_on(workspace: Workspace, columns: Mapping[TableName, set[str]]) -> li
                     found[here] = Handed(model.table, name, known[source])
                     is_growing = True
     return sorted(found.values(), key=lambda one: (one.table, one.column))
+
+
+def _narrowed(model: Model, names: set[str]) -> Model:
+    """The model with only the columns that may hand a person on."""
+    return replace(
+        model, columns=tuple(one for one in model.columns if one.name in names or one.classification in _RESTRICTED)
+    )
 
 
 def _trace(workspace: Workspace, model: Model) -> dict[str, tuple[Origin, ...]]:

@@ -20,7 +20,7 @@ from afluente.project.settings import Project
 
 _SHORTEST_TOKEN = 6
 _SHORTEST_DIGITS = 8
-_GAP = r"[\s.\-/()]{0,2}"
+GAP = r"[\s.\-/()]{0,2}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +51,7 @@ def _forms(text: str) -> Iterable[str]:
     digits = re.sub(r"\D", "", stripped)
     is_number = len(digits) >= _SHORTEST_DIGITS and not re.search(r"[^\d\s.\-/()+]", stripped)
     if is_number:
-        yield rf"(?<!\d){_GAP.join(digits)}(?!\d)"
+        yield rf"(?<!\d){GAP.join(digits)}(?!\d)"
         return
     if len(stripped) < _SHORTEST_TOKEN:
         return

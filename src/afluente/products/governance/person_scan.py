@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente.products.governance.table_files import store_of
+from afluente.products.governance.text_search import lines_with, mentions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +61,8 @@ def scan(workspace: Workspace, pattern: re.Pattern[str]) -> list[Trace]:
 
 def occurrences(content: bytes, pattern: re.Pattern[str]) -> int:
     """How often the pattern stands in the bytes, in what they unpack to, and in the values of Parquet."""
-    matches = sum(1 for _ in pattern.finditer(content.decode("utf-8", errors="replace")))
+    text = content.decode("utf-8", errors="replace")
+    matches = sum(1 for _ in pattern.finditer(text)) if mentions(pattern, text) else 0
     try:
         for inner in _unpacked(content):
             matches += occurrences(inner, pattern)
@@ -91,8 +93,8 @@ def _in_parquet(content: bytes, pattern: re.Pattern[str]) -> int:
 
     matches = 0
     for column in pq.read_table(pa.BufferReader(content)).columns:
-        for text in _texts(column):
-            matches += sum(1 for _ in pattern.finditer(text))
+        texts = list(_texts(column))
+        matches += sum(1 for at in lines_with(pattern, texts) for _ in pattern.finditer(texts[at]))
     return matches
 
 

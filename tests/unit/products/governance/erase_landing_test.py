@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from afluente.products.governance.erase_landing import Marks, without_person
 from afluente.products.governance.person import Tokens
 from afluente.products.governance.person_scan import occurrences
+from afluente.products.governance.text_search import lines_with, mentions
 
 TOKENS = Tokens(strong={"52998224725", "bia@example.com", "C-0001"})
 MARKS = Marks({"cliente_id": {"C-0001"}}, TOKENS.strong, TOKENS.pattern())
@@ -144,3 +145,18 @@ def test_a_scan_looks_into_what_is_packed_and_into_parquet() -> None:
     assert occurrences(buffer.getvalue(), pattern) >= 2
     assert occurrences(gzip.compress(b"C-0001"), pattern) == 1
     assert occurrences(b"nobody", pattern) == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text(alphabet="ab1 .-@é'\"\\/çÇ", min_size=6, max_size=14), min_size=1, max_size=3),
+    st.lists(st.text(alphabet="ab1 .-@é'\"\\/çÇ\u00a0", max_size=30), max_size=4),
+)
+def test_the_fast_search_finds_what_the_exact_one_finds(tokens: list[str], lines: list[str]) -> None:
+    pattern = Tokens(strong=set(tokens)).pattern()
+    if pattern is None:
+        return
+    given_lines = [*lines, *(f"x {token.upper()}, y" for token in tokens)]
+    expected = {at for at, line in enumerate(given_lines) if pattern.search(line)}
+    assert lines_with(pattern, given_lines) == expected
+    assert all(mentions(pattern, line) is (at in expected) for at, line in enumerate(given_lines))
