@@ -124,12 +124,14 @@ def test_rows_leave_under_pseudonyms_in_classes_and_the_key_is_written_down(work
     assert [path for path in read for canary in canaries if canary in path.read_bytes()] == []
 
 
-def test_the_same_person_has_one_pseudonym_in_two_releases_and_none_after_the_keys_end(workspace: Workspace) -> None:
+def test_a_person_keeps_the_pseudonym_until_the_keys_end_and_one_new_person_waits_for_others(
+    workspace: Workspace,
+) -> None:
     product = workspace.project.products[0]
     clock = workspace.clock
     assert isinstance(clock, SetClock)
     told = []
-    for persons in (20, 21):
+    for persons in (20, 21, 25):
         write(workspace, persons)
         outcome = build_release(workspace, product, actor="ana")
         assert outcome.release is not None
@@ -137,8 +139,8 @@ def test_the_same_person_has_one_pseudonym_in_two_releases_and_none_after_the_ke
         lines = next(files.glob("*.jsonl")).read_text(encoding="utf-8").splitlines()
         told.append({json.loads(line)["cpf"] for line in lines})
 
-    assert (len(told[0]), len(told[1]), told[0] < told[1]) == (20, 21, True)
-    write(workspace, 22)
+    assert ([len(one) for one in told], told[0] == told[1], told[0] < told[2]) == ([20, 20, 25], True, True)
+    write(workspace, 40)
     clock.advance(seconds=31 * 86_400)
     ended = build_release(workspace, product, actor="ana")
     assert (ended.status, [reason.code for reason in ended.reasons]) == ("refused", ["privacy.pseudonym_key_expired"])

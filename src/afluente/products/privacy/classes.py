@@ -51,12 +51,14 @@ def make_classes(
     persons: pa.ChunkedArray,
     links: Sequence[pa.ChunkedArray] = (),
     sensitive: Sequence[pa.ChunkedArray] = (),
+    fixed: Integers | None = None,
     minimum_persons: int,
 ) -> Classes:
     """Make rows coarser until their class is large enough; rows that never come to one are not kept.
 
     `ladders` are the levels of each quasi-identifier, finest first. `links` are columns by which the reader can join
-    rows of one person. A row without a person stands for nobody: it is never kept.
+    rows of one person. A row without a person stands for nobody: it is never kept. `fixed` is what the reader knows
+    of each row already: rows that differ in it are never alike.
     """
     rows = len(persons)
     shown = [_Ladder.of(ladder) for ladder in ladders]
@@ -64,9 +66,10 @@ def make_classes(
     has_person = np.asarray(pc.is_valid(persons).to_numpy(), dtype=np.bool_)
     units: list[Integers | None] = [codes_of(link) for link in links] or [None]
     secrets = [codes_of(column) for column in sensitive]
+    known = [] if fixed is None else [fixed]
     level = [np.zeros(rows, dtype=np.int64) for _ in shown]
     while True:
-        key = _combined([one.at(now) for one, now in zip(shown, level, strict=True)], rows)
+        key = combined([*known, *(one.at(now) for one, now in zip(shown, level, strict=True))], rows)
         is_large, smallest = _large(key, units, person, has_person, secrets, minimum_persons)
         if is_large.all():
             break
@@ -124,7 +127,7 @@ def _large(
         before = int(is_large.sum())
         sizes = []
         for unit in units:
-            class_of = key if unit is None else _signatures(unit, key, is_large)
+            class_of = key if unit is None else signatures(unit, key, is_large)
             size = _different(class_of, person, is_large)
             sizes.append(size)
             good = size >= minimum_persons
@@ -142,8 +145,8 @@ def _large(
             return is_large, smallest
 
 
-def _signatures(unit: Integers, key: Integers, counted: Flags) -> Integers:
-    """For each row the class of its unit: units of the same set of keys are one class."""
+def signatures(unit: Integers, key: Integers, counted: Flags) -> Integers:
+    """For each row the class of its unit, units of the same set of counted keys being one; -1 where none counts."""
     of_unit, keys = _pairs(unit[counted], key[counted])
     starts = np.flatnonzero(np.diff(of_unit, prepend=-1))
     known: dict[bytes, int] = {}
@@ -180,7 +183,7 @@ def _next_column(shown: Sequence[_Ladder], level: Sequence[Integers], small: Fla
     return best
 
 
-def _combined(columns: Sequence[Integers], rows: int) -> Integers:
+def combined(columns: Sequence[Integers], rows: int) -> Integers:
     """One code for each different list of codes."""
     key = np.zeros(rows, dtype=np.int64)
     for column in columns:

@@ -6,14 +6,17 @@ or dropped, and counted. The rows as they stand in the facts never leave this mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from afluente.products.privacy.classes import make_classes
+from afluente.core.errors import LakeError
+from afluente.products.privacy.classes import Classes, codes_of, combined, make_classes, signatures
 from afluente.products.privacy.classification import leaving_columns, texts_that_identify
+from afluente.products.privacy.cohorts import cohorts_of, versions_told
 from afluente.products.privacy.gated import CELLS, Finding, GatedOutput, Utility, Visible
 from afluente.products.privacy.generalise import levels
 from afluente.products.privacy.output_rows import column_type
@@ -21,7 +24,6 @@ from afluente.products.privacy.pseudonym import key_of
 from afluente.runs.steps.query import ask
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from afluente.core.tables import TableName
@@ -61,14 +63,10 @@ def pass_rows(
     ]
     kept, coarser = facts.num_rows, 0
     is_kept = None
+    told_of = versions_told(workspace, product, output) if output.person else ()
+    readable = [version for version in told_of if _is_readable(workspace, output, version)]
     if output.person:
-        classes = make_classes(
-            ladders,
-            persons=facts.column(output.person),
-            links=[shown[column.name] for column in columns if column.is_linking],
-            sensitive=[facts.column(column.name) for column in columns if column.is_sensitive],
-            minimum_persons=product.privacy.minimum_persons,
-        )
+        classes = _classes(workspace, product, output, columns, readable, facts, ladders)
         for column, ladder, level in zip(quasi, ladders, classes.levels, strict=True):
             shown[column.name] = _chosen(ladder, level)
         is_kept, kept, coarser = classes.is_kept, int(classes.is_kept.sum()), classes.coarser
@@ -80,7 +78,67 @@ def pass_rows(
     table = table.sort_by([(name, "ascending") for name in table.column_names])
     read = [one.name for one in columns if not one.is_pseudonym and one.classification != "public"]
     findings = _findings(output, table, read, facts.num_rows)
+    if len(readable) < len(told_of):
+        findings += (_history_gone(output),)
     return GatedOutput(table, (), _utility(facts.num_rows, kept, coarser), findings)
+
+
+def _classes(
+    workspace: Workspace,
+    product: Product,
+    output: Output,
+    columns: tuple[LeavingColumn, ...],
+    versions: Sequence[int],
+    facts: pa.Table,
+    ladders: Sequence[list[pa.ChunkedArray]],
+) -> Classes:
+    """The classes of the rows of each cohort, told the same in every release, given those of the earlier ones."""
+    before = (_read(workspace, output, columns, {output.facts: version}) for version in versions)
+    cohort = cohorts_of(facts, before)
+    linking = [codes_of(facts.column(column.name)) for column in columns if column.is_linking]
+    levels_of = tuple(np.zeros(facts.num_rows, dtype=np.int64) for _ in ladders)
+    is_kept = np.zeros(facts.num_rows, dtype=np.bool_)
+    known = np.zeros(facts.num_rows, dtype=np.int64)
+    since = np.zeros(facts.num_rows, dtype=np.int64)
+    sizes = []
+    for number in range(len(versions) + 1):
+        # What an earlier release dropped was never seen: it is as new as what is.
+        at = np.flatnonzero((cohort <= number) & ~is_kept)
+        since[at] = number
+        rows = pa.array(at)
+        made = make_classes(
+            [[level.take(rows) for level in ladder] for ladder in ladders],
+            persons=facts.column(output.person).take(rows),
+            links=[facts.column(column.name).take(rows) for column in columns if column.is_linking],
+            sensitive=[facts.column(column.name).take(rows) for column in columns if column.is_sensitive],
+            fixed=known[at],
+            minimum_persons=product.privacy.minimum_persons,
+        )
+        for levels_now, level in zip(levels_of, made.levels, strict=True):
+            levels_now[at] = level
+        is_kept[at] = made.is_kept
+        sizes += [made.smallest] if made.is_kept.any() else []
+        shown = [codes_of(_chosen(one, now)) for one, now in zip(ladders, levels_of, strict=True)]
+        told = combined([since, *shown], facts.num_rows)
+        known = combined([signatures(unit, told, is_kept) + 1 for unit in linking], facts.num_rows)
+    return Classes(levels_of, is_kept, min(sizes, default=0))
+
+
+def _is_readable(workspace: Workspace, output: Output, version: int) -> bool:
+    try:
+        workspace.lake.snapshot(output.facts, version)
+    except LakeError:
+        return False
+    return True
+
+
+def _history_gone(output: Output) -> Finding:
+    return Finding(
+        "privacy.history_gone",
+        f"versões de {output.facts} já liberadas não existem mais: não se sabe quais linhas de '{output.name}' são novas",
+        f"released versions of {output.facts} are gone: which rows of '{output.name}' are new is not known",
+        action="hold",
+    )
 
 
 def _read(
