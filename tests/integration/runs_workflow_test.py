@@ -257,3 +257,6 @@ def test_a_run_that_kills_its_process_each_time_is_given_up(database: Database, 
         given_up = runs_table.find(connection, "stuck-run")
     assert given_up is not None
     assert (given_up.status, given_up.error_code) == ("failed", "runs.gave_up")
+    with database.read() as connection:
+        told = [(event.kind, event.payload) for event in events.of_run(connection, "stuck-run")]
+    assert told == [("run.failed", {"error_code": "runs.gave_up"})]
