@@ -143,7 +143,8 @@ def _places(cells: pa.Table, facts: OutputFacts, output: Output) -> CellPlaces:
                 place=output.place,
             )
     ancestors = list(reversed(paths[:-1])) if facts.keys.places else []
-    amounts = [np.abs(_floats(cells.column(name))) for name in facts.amounts.values()]
+    told = [*facts.amounts.values(), *(["facts"] if any(one.aggregation == "count" for one in output.measures) else [])]
+    amounts = [np.abs(_floats(cells.column(name))) for name in told]
     persons = cells.column("persons").to_numpy().astype(np.int64)
     return CellPlaces(group, ancestors, persons, amounts)
 

@@ -86,13 +86,14 @@ class RollUp:
             known.pop(row, None)
 
     def rows_beside(self, row: int, level: int) -> list[int]:
-        """The other rows of the group within the row's place of this level, the smallest first."""
+        """The other rows of the group that lie in the row's place of this level, the smallest first."""
         first = int(self.cells_of(row)[0])
         within = self.cells.group == self.cells.group[first]
         ancestor = self.cells.ancestors[level - 1]
         within &= ancestor == ancestor[first]
         rows = {int(other) for other in np.unique(self.row_of[within])} - {HIDDEN, row}
-        return sorted(rows, key=lambda other: (self.persons_of(other), other))
+        inside = [other for other in rows if self.level_of(other) <= level]
+        return sorted(inside, key=lambda other: (self.persons_of(other), other))
 
 
 def roll_up(
