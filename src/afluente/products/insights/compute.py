@@ -7,7 +7,7 @@ is said to appear or to disappear, since privacy and sales cannot be told apart.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -47,7 +47,8 @@ def compute_insights(
 ) -> Insights | None:
     """Insights of a release's tables by output; `history` gives those told before, oldest first.
 
-    None when the product has no output of cells with a period and a sum, or when its tables are empty.
+    None when the product has no output of cells with a period and a sum, or when its tables are empty. Without a month
+    told whole, months are added up from days; the newest may not be over (`until`), and is compared with as many days.
     """
     chosen = {grain: _chosen(product, grain) for grain in ("month", "day")}
     rows: dict[str, list[ToldRow]] = {}
@@ -55,14 +56,16 @@ def compute_insights(
         if output is not None:
             told = [*(history or {}).get(output.name, ()), *([tables[output.name]] if output.name in tables else [])]
             rows[grain] = read_rows(output, told)
-    main = chosen["month"] or chosen["day"]
-    if main is None:
+    grain = "month" if rows.get("month") else "day"
+    main = chosen[grain]
+    monthly = rows.get(grain, [])
+    if main is None or not monthly:
         return None
     roles = roles_of(main)
-    monthly = rows["month"] if chosen["month"] else rows["day"]
-    if not monthly:
-        return None
-    months = _months(monthly, roles, is_by_month=chosen["month"] is not None)[-SHOWN_MONTHS:]
+    until = _until(monthly)
+    if until is not None:
+        monthly = [row for row in monthly if row.day is not None and row.day.day <= until.day]
+    months = _months(monthly, roles, is_by_month=grain == "month")[-SHOWN_MONTHS:]
     month = months[-1].month
     before = previous_month(months)
     now_rows = [row for row in monthly if row.month == month]
@@ -75,6 +78,7 @@ def compute_insights(
         partner=product.partner,
         product=product.name,
         period=month,
+        until=until,
         months=months,
         days=days[-SHOWN_DAYS:],
         weekdays=_weekdays(days),
@@ -94,6 +98,12 @@ def _chosen(product: Product, grain: str) -> Output | None:
         if output.is_of_cells and output.period_column and output.grain == grain and roles_of(output).revenue:
             return output
     return None
+
+
+def _until(rows: Iterable[ToldRow]) -> date | None:
+    """The last day told of a month that is not over; earlier months are then compared up to the same day."""
+    last = max((row.day for row in rows if row.day is not None), default=None)
+    return None if last is None or (last + timedelta(days=1)).day == 1 else last
 
 
 def _sum(rows: Iterable[ToldRow], name: str) -> Decimal:

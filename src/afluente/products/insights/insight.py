@@ -110,6 +110,7 @@ class Insights:
     partner: str
     product: str
     period: str
+    until: date | None = None
     months: tuple[MonthFigures, ...] = ()
     days: tuple[DayFigures, ...] = ()
     weekdays: tuple[WeekdayFigures, ...] = ()

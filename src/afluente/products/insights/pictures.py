@@ -16,11 +16,11 @@ from afluente.products.insights.look import ACCENT, BAD, GOOD, INK, MUTED, QUIET
 from afluente.products.insights.say import (
     WEEKDAYS,
     band,
-    long_month,
     number,
     short_month,
     signed_percent,
 )
+from afluente.products.insights.sentences import period_name
 from afluente.state.json_value import Json
 
 WIDTH = 460
@@ -59,7 +59,7 @@ def pictures(found: Insights, language: Language) -> tuple[Picture, ...]:
 def picture_of_month(found: Insights, language: Language) -> Picture:
     """The one picture of the month, for an e-mail: the months and what moved the newest, side by side."""
     parts = [picture for picture in (_months(found, language), _moved(found, language)) if picture is not None]
-    title = f"{found.title} · {long_month(found.period, language)}"
+    title = f"{found.title} · {period_name(found, language)}"
     inner: list[Json] = [
         {key: value for key, value in part.spec.items() if key not in ("$schema", "config")} for part in parts
     ]

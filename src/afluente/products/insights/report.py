@@ -21,7 +21,7 @@ from afluente.core.language import Language, Message
 from afluente.products.insights.drawing import pdf, png, script_bundle, svg
 from afluente.products.insights.pictures import Picture, picture_of_month, pictures
 from afluente.products.insights.say import band, long_month, money, number, signed_money, signed_percent
-from afluente.products.insights.sentences import headline
+from afluente.products.insights.sentences import headline, period_name
 
 if TYPE_CHECKING:
     from afluente.products.insights.insight import Insights, Mover, PlaceFigures
@@ -121,7 +121,7 @@ def report_html(insights: Insights, language: Language) -> str:
             "form-action 'none'",
         )
     )
-    title = f"{insights.title} · {long_month(insights.period, language)}"
+    title = f"{insights.title} · {period_name(insights, language)}"
     parts = [
         "<!doctype html>",
         f'<html lang="{"pt-BR" if language == "pt" else "en"}">',

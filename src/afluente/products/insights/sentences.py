@@ -247,7 +247,7 @@ def headline(found: Insights, language: Language) -> str:
     month, before = found.month, found.previous
     if month is None:
         return found.title
-    said = long_month(month.month, language)
+    said = period_name(found, language)
     if before is None or not before.revenue:
         return f"{said[:1].upper()}{said[1:]}: {money(month.revenue, language)}"
     change = (month.revenue - before.revenue) / before.revenue
@@ -259,4 +259,14 @@ def headline(found: Insights, language: Language) -> str:
         month=f"{said[:1].upper()}{said[1:]}",
         revenue=money(month.revenue, language),
         change=signed_percent(change, language),
+    )
+
+
+def period_name(found: Insights, language: Language) -> str:
+    """`junho de 2026`, or `junho de 2026, até o dia 12` when the month is not over."""
+    said = long_month(found.period, language)
+    if found.until is None:
+        return said
+    return Message("{month}, até o dia {day}", "{month}, up to day {day}").say(
+        language, month=said, day=found.until.day
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
@@ -146,3 +147,17 @@ def test_the_headline_says_the_month_in_the_readers_words(product: Product, half
     assert headline(found, "pt").startswith("Junho de 2026: R$ ")
     assert headline(found, "pt").endswith("% sobre o mês anterior")
     assert headline(found, "en").startswith("June 2026: R$ ")
+
+
+def test_days_alone_make_months_compared_up_to_the_same_day(
+    product: Product, daily: Callable[[date, int], pa.Table]
+) -> None:
+    before, now = daily(date(2026, 5, 1), 31), daily(date(2026, 6, 1), 12)
+    found = compute_insights(product, {"diario": now}, history={"diario": [before]})
+    assert found is not None
+    assert (found.period, found.until) == ("2026-06", date(2026, 6, 12))
+    assert found.previous is not None
+    assert found.previous.revenue == pc.sum(before.slice(0, 24).column("faturado")).as_py()
+    assert found.month is not None
+    assert found.month.persons is None
+    assert "até o dia 12" in headline(found, "pt")
