@@ -6,14 +6,14 @@ release exactly once (mail excepted, which can only repeat one Message-ID).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from afluente.core.clock import Clock
-from afluente.core.errors import AfluenteError, Place
+from afluente.core.errors import AfluenteError, Place, Problem
 from afluente.core.language import Language
 from afluente.project.product import DeliverySettings, Format
 from afluente.project.settings import SecretReference
@@ -117,3 +117,7 @@ class DeliveryKind(Protocol):
     """What an entry point of group `afluente.deliveries` names."""
 
     def __call__(self, settings: DeliverySettings, context: DeliveryContext) -> Delivery: ...
+
+    def problems(self, settings: DeliverySettings) -> Iterable[Problem]:
+        """Every mistake in the options; static, and without connecting."""
+        ...

@@ -12,18 +12,10 @@ from typing import Protocol, cast, runtime_checkable
 
 from afluente.core.errors import Place, Problem, ProjectError
 from afluente.core.nearest import did_you_mean
-from afluente.products.deliveries.delivery import Delivery, DeliveryContext
+from afluente.products.deliveries.delivery import Delivery, DeliveryContext, DeliveryKind
 from afluente.project.product import DeliverySettings, Product
 
 GROUP = "afluente.deliveries"
-
-
-class CheckedKind(Protocol):
-    """What an entry point names: opens a delivery, and finds every mistake in its options."""
-
-    def __call__(self, settings: DeliverySettings, context: DeliveryContext) -> Delivery: ...
-
-    def problems(self, settings: DeliverySettings) -> Iterable[Problem]: ...
 
 
 @runtime_checkable
@@ -43,7 +35,7 @@ def delivery_names() -> tuple[str, ...]:
     return tuple(sorted(_points()))
 
 
-def load_delivery(name: str, *, place: Place | None = None) -> CheckedKind:
+def load_delivery(name: str, *, place: Place | None = None) -> DeliveryKind:
     """The connector of this name. ProjectError `delivery.connector_unknown` or `delivery.connector_broken`."""
     point = _points().get(name)
     if point is None:
@@ -54,7 +46,7 @@ def load_delivery(name: str, *, place: Place | None = None) -> CheckedKind:
             place=place,
         )
     try:
-        return cast("CheckedKind", point.load())
+        return cast("DeliveryKind", point.load())
     except (ImportError, AttributeError) as error:
         raise ProjectError(
             "delivery.connector_broken",
