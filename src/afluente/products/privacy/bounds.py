@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from afluente.core.errors import RunError
-from afluente.products.privacy.atoms import Bools, Floats
+from afluente.products.privacy.atoms import Bools, Floats, Ints
 from afluente.products.privacy.components import Component, components
+from afluente.products.privacy.ellipsoid import reach
 from afluente.products.privacy.intervals import propagate
 from afluente.products.privacy.system import System
 
@@ -58,6 +59,12 @@ class _Reached:
 
     def wants_high(self) -> Bools:
         return ~self.is_high_final & (self.high < self.high_enough)
+
+    def widen(self, unknowns: Ints, low: Floats, high: Floats) -> None:
+        """These unknowns can be so low and so high; a bound that is final stays."""
+        lower, upper = ~self.is_low_final[unknowns], ~self.is_high_final[unknowns]
+        self.low[unknowns[lower]] = np.minimum(self.low[unknowns[lower]], low[lower])
+        self.high[unknowns[upper]] = np.maximum(self.high[unknowns[upper]], high[upper])
 
     def wants(self, unknown: int, sign: float) -> bool:
         if sign > 0:
@@ -111,11 +118,17 @@ def _settle(values: Floats, is_final: Bools, proved: Floats, where: Bools) -> No
 
 
 def _solve(component: Component, system: System, reached: _Reached, *, is_guessing: bool) -> None:
-    """For each bound that no solution has shown yet a program that moves the unknown and, with less weight, all others
+    """What the ellipsoid around the truth shows, then for each bound that no solution has shown yet a program that moves the unknown and, with less weight, all others
     that still want to be moved; and where that was not enough, one for the unknown alone, whose optimum is its bound.
     """
-    program = _Program(component, system)
     unknowns = component.unknowns
+    if is_guessing:
+        truth = system.truth[unknowns]
+        moved = np.abs(truth) * reach(component, truth)
+        reached.widen(unknowns, truth - moved, truth + moved)
+        if not (reached.wants_low() | reached.wants_high())[unknowns].any():
+            return
+    program = _Program(component, system)
     for at, unknown in enumerate(unknowns):
         for sign in (1.0, -1.0):
             if not reached.wants(unknown, sign):
@@ -188,11 +201,8 @@ class _Program:
 
     def show(self, reached: _Reached) -> None:
         """Widen what was reached by the last optimum, which is a solution of every row."""
-        unknowns = self._component.unknowns
         values = self._optimum * self.scale
-        low, high = ~reached.is_low_final[unknowns], ~reached.is_high_final[unknowns]
-        reached.low[unknowns[low]] = np.minimum(reached.low[unknowns[low]], values[low])
-        reached.high[unknowns[high]] = np.maximum(reached.high[unknowns[high]], values[high])
+        reached.widen(self._component.unknowns, values, values)
 
 
 def _opened(component: Component, floors: Floats, scale: float) -> highspy.Highs:

@@ -39,9 +39,9 @@ def small_differences(classes: Classes, rows: Sequence[Ints], known: Bools, *, s
         inside = found[(shared == sizes[found]) & (found != at)]
         for descending in (True, False):
             left = _without(row, [reduced[child] for child in _ordered(inside, sizes, descending=descending)])
-            if len(left) < 2 or left.tobytes() in named or not is_small[left].all():
+            if len(left) < 2 or left.tobytes() in named:
                 continue
-            if classes.persons_together(left) < small:
+            if classes.are_fewer(left, small):
                 named.add(left.tobytes())
                 yield left
 

@@ -52,8 +52,8 @@ class Incidence:
 class Classes:
     """`of_atom` is each atom's class, -1 when no part holds it; `parts` are the classes of each part.
 
-    `persons` counts different persons of each class exactly up to `counted_persons`, and is no less from there. The
-    persons of class c that are known one by one are `members.of(c)`.
+    `persons` counts different persons of each class exactly up to `Atoms.counted_persons`, and is no less from there.
+    The persons of class c that are known one by one are `members.of(c)`.
     """
 
     of_atom: Ints
@@ -61,20 +61,22 @@ class Classes:
     parts: Incidence
     persons: Ints
     members: Incidence
-    counted_persons: int
 
     def total(self, values: Floats | Ints) -> Floats:
         """The sum of an atoms' column over each class."""
         held = self.of_atom >= 0
         return np.bincount(self.of_atom[held], weights=values[held], minlength=self.count).astype(np.float64)
 
-    def persons_together(self, cells: Ints) -> int:
-        """How many different persons these classes have together, exactly up to `counted_persons`."""
-        most = int(self.persons[cells].max(initial=0))
-        if most >= self.counted_persons or not len(cells):
-            return most
-        different = len(np.unique(np.concatenate([self.members.of(int(cell)) for cell in cells])))
-        return min(max(different, most), self.counted_persons)
+    def are_fewer(self, cells: Ints, small: int) -> bool:
+        """Whether these classes have fewer than `small` different persons together."""
+        if int(self.persons[cells].max(initial=0)) >= small:
+            return False
+        different: set[int] = set()
+        for cell in cells.tolist():
+            different.update(self.members.of(cell).tolist())
+            if len(different) >= small:
+                return False
+        return True
 
 
 def classes(atoms: Atoms, parts: Sequence[Part], *, small: int = 0) -> Classes:
@@ -103,7 +105,7 @@ def classes(atoms: Atoms, parts: Sequence[Part], *, small: int = 0) -> Classes:
     kept = is_first[cells]
     within = _compressed(owner[kept], of_atom[cells[kept]], count_parts)
     persons, members = _persons(atoms, chosen, inverse, len(first))
-    return Classes(of_atom, len(first), within, persons, members, atoms.counted_persons)
+    return Classes(of_atom, len(first), within, persons, members)
 
 
 def incidence(atoms: Atoms, parts: Sequence[Part]) -> Incidence:

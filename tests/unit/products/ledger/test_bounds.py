@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from afluente.products.privacy.audit import protected
 from afluente.products.privacy.bounds import bound
+from afluente.products.privacy.components import components
+from afluente.products.privacy.ellipsoid import reach
 from afluente.products.privacy.intervals import propagate
 from afluente.products.privacy.system import Row, System, system
 
@@ -164,3 +166,14 @@ def test_a_table_with_its_margins_needs_far_fewer_programs_than_cells() -> None:
     found = bound(system(truth, rows), np.ones(600, dtype=np.bool_), low_enough=low_enough, high_enough=high_enough)
     assert (found.low <= low_enough).all() and (found.high >= high_enough).all()
     assert found.lps < 60
+
+
+@settings(max_examples=60, deadline=None)
+@given(systems())
+def test_what_the_ellipsoid_shows_lies_between_the_outermost_bounds(given_system: System) -> None:
+    corners = vertices(given_system)
+    for component in components(given_system, np.zeros(len(given_system.truth), dtype=np.bool_)):
+        truth = given_system.truth[component.unknowns]
+        moved = truth * reach(component, truth)
+        assert (truth - moved >= corners.min(axis=0)[component.unknowns] - TOLERANCE).all()
+        assert (truth + moved <= corners.max(axis=0)[component.unknowns] + TOLERANCE).all()
