@@ -17,13 +17,14 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from products_sending_openssh import OpenSshServer, missing_openssh
 from products_sending_world import World, seen, send_in_process
 
 from afluente.demo.loopback.sftp_server import Account, SftpServer, new_key_pair
 
 IS_FULL = os.environ.get("AFLUENTE_PROOF") == "full"
 KILLS = 200 if IS_FULL else 10
-FOLDER_KILLS = 100 if IS_FULL else 5
+FILE_KILLS = 60 if IS_FULL else 4
 SEED = 20260303
 SIZES = (1500, 1_200_000, 90_000)
 LEASE_SECONDS = 1000.0
@@ -158,18 +159,41 @@ def test_a_sender_to_a_folder_killed_at_any_file_leaves_each_release_visible_onc
 ) -> None:
     world, inbox = World(tmp_path / "project"), tmp_path / "inbox"
     world.configure({"copia": {"folder": {"path": str(inbox)}}})
+    kill_at_files(world, inbox, processes, name="copia")
+
+
+@pytest.mark.proof
+def test_a_sender_to_openssh_killed_at_any_file_leaves_each_release_visible_once(
+    tmp_path: Path, processes: ForkServerContext
+) -> None:
+    if missing := missing_openssh():
+        pytest.skip(missing)
+    private, public = new_key_pair()
+    world, inbox = World(tmp_path / "project"), tmp_path / "inbox"
+    inbox.mkdir()
+    world.root.mkdir()
+    (world.root / "key").write_text(private)
+    (world.root / "key").chmod(0o600)
+    with OpenSshServer(tmp_path / "sshd", public) as server:
+        options = {"host": "127.0.0.1", "port": server.port, "user": server.user, "private_key": "secret:file:key"}
+        world.configure({"real": {"sftp": {**options, "host_key": server.public_host_key, "folder": str(inbox)}}})
+        kill_at_files(world, inbox, processes, name="real")
+
+
+def kill_at_files(world: World, inbox: Path, processes: ForkServerContext, *, name: str) -> None:
+    """A release after the other, each one's sender killed when a file chosen by chance comes up."""
     chance = random.Random(SEED)
     later = 0.0
-    for number in range(1, FOLDER_KILLS + 1):
+    for number in range(1, FILE_KILLS + 1):
         world.release(number, sizes=(1500, 8_000_000))
-        names = [part for name in sorted(world.expected(number), key=_order) for part in (f"{name}.tmp", name)]
+        names = [part for told in sorted(world.expected(number), key=_order) for part in (f"{told}.tmp", told)]
         kill_at_file(world, inbox / chance.choice(names), processes, later)
         later += LEASE_SECONDS
         world.send(seconds_later=later)
         later += LEASE_SECONDS
         assert take_away(inbox) == world.expected(number)
     delivered = Counter(entry.subject for entry in world.audit("delivery.delivered"))
-    assert delivered == {f"delivery/vendas#{one}/copia": 1 for one in range(1, FOLDER_KILLS + 1)}
+    assert delivered == {f"delivery/vendas#{one}/{name}": 1 for one in range(1, FILE_KILLS + 1)}
     assert all(row.status == "delivered" for row in world.rows())
 
 
