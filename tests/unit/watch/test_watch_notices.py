@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from afluente.state.watch_schema import NOTICES
 from afluente.watch import alerts, silences
 from afluente.watch.alert import Alert
 from afluente.watch.budget import budget
+from afluente.watch.events_to_alerts import read_events
 from afluente.watch.notify import Notified, backoff_seconds, notify_due, waiting, write_notices
 
 FAILED = Alert("extraction", "error", "source.pedidos", "source.file_missing", "A não lida", "A not read", owner="ana")
@@ -244,3 +246,22 @@ def test_a_channel_that_was_taken_out_of_the_project_keeps_its_notices_waiting(
     told = notify_due(without)
     assert told.put_back == 2
     assert set(told.error_codes) == {"mail.connection", "watch.channel_unknown"}
+
+
+def test_watchers_at_once_count_each_event_and_write_each_notice_once(tmp_path: Path, any_database: Database) -> None:
+    workspace = watched(tmp_path, any_database)
+    for _ in range(20):
+        happen(workspace, "step.failed", "source.pedidos", {"error_code": "source.unreachable"})
+
+    def watch() -> None:
+        read_events(workspace)
+        write(workspace)
+
+    threads = [threading.Thread(target=watch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(texts(workspace)) == 1
+    with any_database.read() as connection:
+        assert [one.times for one in alerts.listing(connection)] == [20]
