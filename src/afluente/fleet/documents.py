@@ -1,0 +1,188 @@
+"""Documents that the hub signs: configurations and catalogues.
+
+Invariant: of a kind, a version stands for one body only and versions only grow; the version and the name stand inside
+of what is signed; a body that was changed in the database is never signed again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import sqlalchemy as sa
+
+from afluente.fleet.authentication import is_signed_by
+from afluente.fleet.refusal import FleetError
+from afluente.state import audit_chain
+from afluente.state.fleet_schema import DOCUMENTS
+from afluente.state.json_value import Json
+from afluente_agent.protocol.limits import CHUNK_BYTES, HEARTBEAT_SECONDS, MAX_MESSAGE_BYTES
+from afluente_agent.protocol.messages import SignedDocument
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+DocumentKind = Literal["configuration", "catalogue"]
+DEFAULT = "default"
+CONTEXT = b"afluente-document-v1\0"
+SEED_BYTES = 32
+MAX_BODY_BYTES = MAX_MESSAGE_BYTES // 2
+FIRST_VERSION = 1
+_PUBLISH_LOCK = 0x4146_4444
+
+
+class HubSigner:
+    """The hub's keys: the first signs; those after it are told to agents so that they may sign later."""
+
+    def __init__(self, keys: Sequence[Ed25519PrivateKey]) -> None:
+        if not keys:
+            raise FleetError("fleet.no_signing_key", "the hub has no key to sign with", hint="afluente hub key")
+        self._key = keys[0]
+        self.public_keys = tuple(_public_text(key) for key in keys)
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> HubSigner:
+        """Keys as base64 of their 32 bytes, as `afluente hub key` makes them. FleetError."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        keys = []
+        for text in texts:
+            try:
+                seed = base64.b64decode(text.strip(), validate=True)
+            except binascii.Error:
+                seed = b""
+            if len(seed) != SEED_BYTES:
+                raise FleetError(
+                    "fleet.signing_key",
+                    "a signing key is not 32 bytes in base64",
+                    hint="make one with `afluente hub key` and keep it as a secret",
+                )
+            keys.append(Ed25519PrivateKey.from_private_bytes(seed))
+        return cls(keys)
+
+    def sign(self, kind: str, version: int, body: str) -> SignedDocument:
+        signature = base64.b64encode(self._key.sign(signed_content(kind, body))).decode()
+        return SignedDocument(kind, version, body, self.public_keys[0], signature)
+
+
+def new_signing_key() -> str:
+    """A fresh key as base64 of its 32 bytes. It is a secret."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
+
+
+def signed_content(kind: str, body: str) -> bytes:
+    """What the signature of a document covers."""
+    return CONTEXT + kind.encode() + b"\0" + body.encode()
+
+
+def publish(
+    connection: sa.Connection,
+    *,
+    kind: DocumentKind,
+    name: str,
+    content: Mapping[str, Json],
+    by: str,
+    at: datetime,
+    signer: HubSigner,
+) -> SignedDocument:
+    """Sign the next version of a document and keep it, in the audit log too. Needs a write transaction. FleetError.
+
+    `name` is a site or `default` for a configuration, and the PEC versions (`5.3`, `5.*`, `default`) for a catalogue.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
+    newest = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.max(DOCUMENTS.c.version), FIRST_VERSION)).where(DOCUMENTS.c.kind == kind)
+    ).scalar_one()
+    version = int(newest) + 1
+    document = signer.sign(kind, version, _body(content, name=name, version=version))
+    if len(document.body.encode()) > MAX_BODY_BYTES:
+        raise FleetError("fleet.document_size", f"a {kind} has more than {MAX_BODY_BYTES} bytes", hint="split it")
+    connection.execute(
+        sa.insert(DOCUMENTS).values(
+            kind=kind,
+            name=name,
+            version=version,
+            body=document.body,
+            key=document.key,
+            signature=document.signature,
+            by_whom=by,
+            created_at=at,
+        )
+    )
+    audit_chain.record(
+        connection,
+        at=at,
+        actor=by,
+        action="document.published",
+        subject=f"{kind}/{name}",
+        payload={"version": version, "signature": document.signature},
+    )
+    return document
+
+
+def configuration_of(connection: sa.Connection, site: str, *, signer: HubSigner) -> SignedDocument:
+    """The newest configuration for a site: its own, the one of all, or the built-in one (version 1)."""
+    found = _newest(connection, "configuration", site, signer) or _newest(connection, "configuration", DEFAULT, signer)
+    return found or signer.sign("configuration", FIRST_VERSION, _body(_built_in(signer), name=DEFAULT, version=1))
+
+
+def catalogue_of(connection: sa.Connection, pec_version: str, *, signer: HubSigner) -> SignedDocument | None:
+    """The newest catalogue made for a version of PEC, the most exact name first; None when there is none."""
+    for name in _catalogue_names(pec_version):
+        found = _newest(connection, "catalogue", name, signer)
+        if found is not None:
+            return found
+    return None
+
+
+def _catalogue_names(pec_version: str) -> list[str]:
+    parts = pec_version.split(".")[:4] if pec_version else []
+    exact = [".".join(parts)] if parts else []
+    return [*exact, *(".".join([*parts[:size], "*"]) for size in range(len(parts) - 1, 0, -1)), DEFAULT]
+
+
+def _newest(connection: sa.Connection, kind: DocumentKind, name: str, signer: HubSigner) -> SignedDocument | None:
+    query = (
+        sa.select(DOCUMENTS)
+        .where(DOCUMENTS.c.kind == kind, DOCUMENTS.c.name == name)
+        .order_by(DOCUMENTS.c.version.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    is_ours = row.key in signer.public_keys and is_signed_by(row.key, row.signature, signed_content(kind, row.body))
+    if not is_ours:
+        raise FleetError(
+            "fleet.document_tampered",
+            f"{kind} '{name}' version {row.version} is not signed by a key of this hub",
+            hint="publish it again, and look at the audit log for who published it",
+        )
+    if row.key == signer.public_keys[0]:
+        return SignedDocument(kind, row.version, row.body, row.key, row.signature)
+    return signer.sign(kind, row.version, row.body)
+
+
+def _built_in(signer: HubSigner) -> dict[str, Json]:
+    return {
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "chunk_bytes": CHUNK_BYTES,
+        "most_bytes_per_second": 0,
+        "hub_keys": list(signer.public_keys),
+    }
+
+
+def _body(content: Mapping[str, Json], *, name: str, version: int) -> str:
+    whole = {**content, "name": name, "version": version}
+    return json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _public_text(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()

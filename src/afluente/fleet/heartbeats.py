@@ -1,0 +1,175 @@
+"""Heartbeats: what an agent says of itself, and what it is told back.
+
+Invariant: a heartbeat whose answer was lost changes nothing when it comes again; a clone is suspended in the
+transaction that saw it; documents older than the agent's are never given.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from afluente.fleet import agents, facts, remedies
+from afluente.fleet.documents import HubSigner, catalogue_of, configuration_of
+from afluente.fleet.identity import AgentIdentity
+from afluente.fleet.machine_check import Continuity, Sighting, follow
+from afluente.fleet.refusal import FleetError, Refusal
+from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES
+from afluente.state.json_value import Json
+from afluente_agent.protocol.limits import HEARTBEAT_SECONDS
+from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer, SignedDocument
+
+LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
+"""Called with the site, its time zone and the moment it was seen."""
+MOST_NAME = 100
+
+_log = logging.getLogger(__name__)
+
+_STATE = (
+    sa.select(
+        AGENTS.c.machine_hash,
+        AGENTS.c.disk_hash,
+        AGENTS.c.sequence,
+        AGENTS.c.heartbeat,
+        AGENTS.c.pec_version,
+        AGENTS.c.agent_version,
+        SITES.c.timezone,
+        AGENT_KEYS.c.created_at.label("key_created_at"),
+        AGENT_KEYS.c.expires_at.label("key_expires_at"),
+    )
+    .join(SITES, SITES.c.id == AGENTS.c.site)
+    .join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.id)
+    .where(AGENTS.c.id == sa.bindparam("agent"), AGENT_KEYS.c.id == sa.bindparam("key"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloned:
+    """The heartbeat showed a clone: its agent is suspended, and this is what to answer."""
+
+    refusal: Refusal
+
+
+def register_heartbeat(
+    connection: sa.Connection,
+    identity: AgentIdentity,
+    heartbeat: Heartbeat,
+    *,
+    at: datetime,
+    signer: HubSigner,
+    learn_activity: LearnActivity | None = None,
+    next_in_seconds: int = HEARTBEAT_SECONDS,
+) -> HeartbeatAnswer | Cloned:
+    """Keep a heartbeat and answer it. Needs a write transaction, which has to be committed for Cloned too."""
+    query = _STATE if connection.dialect.name == "sqlite" else _STATE.with_for_update(of=AGENTS)
+    row = connection.execute(query, {"agent": identity.agent, "key": identity.key}).one()
+    machine = heartbeat.machine
+    seen = (machine.machine_hash, machine.disk_hash)
+    continuity, sighting = follow(
+        Sighting.from_json(row.heartbeat.get("sighting")),
+        (row.machine_hash, row.disk_hash),
+        sequence=heartbeat.sequence,
+        started_at=heartbeat.started_at,
+        seen=seen,
+        at=at,
+    )
+    facts.receive(connection, identity, heartbeat.facts, at=at)
+    remedies.end(connection, identity, heartbeat.remedies, at=at)
+    if continuity == "clone":
+        return _suspend(connection, identity, heartbeat, at=at)
+    _note(connection, identity, heartbeat, continuity, row, at=at)
+    connection.execute(
+        sa.update(AGENTS)
+        .where(AGENTS.c.id == identity.agent)
+        .values(
+            machine_hash=machine.machine_hash,
+            disk_hash=machine.disk_hash or row.disk_hash,
+            last_seen_at=at,
+            sequence=heartbeat.sequence,
+            heartbeat=_kept(heartbeat, sighting),
+            configuration_version=heartbeat.configuration_version,
+            catalogue_version=heartbeat.catalogue_version,
+            agent_version=machine.agent_version[:MOST_NAME],
+            pec_version=heartbeat.pec_version[:MOST_NAME],
+        )
+    )
+    if learn_activity is not None:
+        learn_activity(connection, identity.site, row.timezone, at)
+    return HeartbeatAnswer(
+        hub_time=int(at.timestamp()),
+        next_in_seconds=next_in_seconds,
+        configuration=_newer(
+            lambda: configuration_of(connection, identity.site, signer=signer), heartbeat.configuration_version
+        ),
+        catalogue=_newer(
+            lambda: catalogue_of(connection, heartbeat.pec_version, signer=signer), heartbeat.catalogue_version
+        ),
+        remedies=remedies.to_give(connection, identity.site, at=at),
+        needs_key_rotation=row.key_expires_at is None and at - row.key_created_at > agents.KEY_AGE,
+    )
+
+
+def _newer(document: Callable[[], SignedDocument | None], version: int) -> SignedDocument | None:
+    try:
+        found = document()
+    except FleetError as error:
+        _log.error("a document is held back", extra={"code": error.code})
+        return None
+    return found if found is not None and found.version > version else None
+
+
+def _suspend(connection: sa.Connection, identity: AgentIdentity, heartbeat: Heartbeat, *, at: datetime) -> Cloned:
+    evidence = {"machine": heartbeat.machine.machine_hash[:12], "sequence": str(heartbeat.sequence)}
+    facts.record(connection, site=identity.site, agent=identity.agent, code="clone", at=at, evidence=evidence)
+    agents.suspend(connection, identity.agent, by="hub", reason="two machines speak as one installation", at=at)
+    return Cloned(
+        Refusal(
+            "suspended",
+            "duas máquinas falam como uma só instalação; ela foi suspensa, fale com o suporte",
+            "two machines speak as one installation; it was suspended, ask for support",
+            status=401,
+        )
+    )
+
+
+def _note(
+    connection: sa.Connection,
+    identity: AgentIdentity,
+    heartbeat: Heartbeat,
+    continuity: Continuity,
+    before: sa.Row[Any],
+    *,
+    at: datetime,
+) -> None:
+    """The facts that the hub sees by itself: a changed machine, a sequence that went back, another PEC or agent."""
+    noted: list[tuple[str, dict[str, str]]] = []
+    if continuity == "machine_changed":
+        noted.append(("machine_changed", {"machine": heartbeat.machine.machine_hash[:12]}))
+    if continuity == "went_back":
+        noted.append(("sequence_back", {"before": str(before.sequence), "now": str(heartbeat.sequence)}))
+    if before.pec_version and heartbeat.pec_version and before.pec_version != heartbeat.pec_version[:MOST_NAME]:
+        versions = {"before": str(before.pec_version), "now": heartbeat.pec_version[:MOST_NAME]}
+        noted.append(("pec_upgraded", versions))
+    if before.agent_version and before.agent_version != heartbeat.machine.agent_version[:MOST_NAME]:
+        versions = {"before": str(before.agent_version), "now": heartbeat.machine.agent_version[:MOST_NAME]}
+        noted.append(("agent_updated", versions))
+    for code, evidence in noted:
+        facts.record(connection, site=identity.site, agent=identity.agent, code=code, at=at, evidence=evidence)
+
+
+def _kept(heartbeat: Heartbeat, sighting: Sighting) -> dict[str, Json]:
+    """What stands of the last heartbeat: its figures, without facts, remedies and machine."""
+    return {
+        "sequence": heartbeat.sequence,
+        "started_at": heartbeat.started_at,
+        "clock_offset_seconds": heartbeat.clock_offset_seconds,
+        "spool": asdict(heartbeat.spool),
+        "update_status": heartbeat.update_status[:MOST_NAME],
+        "system_version": heartbeat.machine.system_version[:MOST_NAME],
+        "sighting": sighting.to_json(),
+    }
