@@ -27,7 +27,9 @@ def write_ledger(path: Path, told: Sequence[Told]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [_row(one) for one in sorted({replace(one, position=0) for one in told}, key=_order)]
+    rows = [
+        _row(one) for one in sorted({replace(one, position=0) if one.position else one for one in told}, key=_order)
+    ]
     table = pa.Table.from_pylist(rows, schema=_schema())
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.unfinished")

@@ -137,7 +137,12 @@ def _gated(
         return gates.rows(workspace, product, output, contract, at=at)
     gated = gates.cells(workspace, product, output, contract, at=at, told=told, days=selected.days)
     version = at[output.facts]
-    named = tuple(replace(one, output=output.name, version=version) for one in gated.told)
+    named = tuple(
+        one
+        if (one.output, one.version) == (output.name, version)
+        else replace(one, output=output.name, version=version)
+        for one in gated.told
+    )
     exposed = gates.correct(
         workspace,
         before,

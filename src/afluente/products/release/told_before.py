@@ -7,10 +7,10 @@ release.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from afluente.core.errors import StateError
 from afluente.state import releases
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from afluente.runs.steps.workspace import Workspace
     from afluente.state.releases import LedgerRow
 
-ReadLedger = Callable[[Path], "tuple[Told, ...]"]
+
+class ReadLedger(Protocol):
+    """Gives back what a file of the ledger holds, each statement at a position."""
+
+    def __call__(self, path: Path, *, position: int) -> tuple[Told, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,9 @@ def told_before(workspace: Workspace, product: Product, read_ledger: ReadLedger)
     with workspace.state.read() as connection:
         rows = releases.ledger_of(connection, partners, without_held_of=product.name)
     told = [
-        replace(one, position=row.position)
+        one
         for row in rows
-        for one in read_ledger(checked_ledger_file(workspace.project.root, row))
+        for one in read_ledger(checked_ledger_file(workspace.project.root, row), position=row.position)
     ]
     return ToldBefore(tuple(told), tuple(row.position for row in rows))
 

@@ -236,10 +236,10 @@ def write_told(path: Path, told: Sequence[Told]) -> None:
     )
 
 
-def read_told(path: Path) -> tuple[Told, ...]:
+def read_told(path: Path, *, position: int) -> tuple[Told, ...]:
     found = []
     for text in pq.read_table(path).column("told").to_pylist():
         row = json.loads(text)
         region = Region("gold.vendas", "", date(2026, 1, 1), date(2026, 1, 1), "dia", "cidade", (row["place"],))
-        found.append(Told(region, "sum", "quantidade", row["low"], row["low"], "o", row["release"]))
+        found.append(Told(region, "sum", "quantidade", row["low"], row["low"], "o", row["release"], position))
     return tuple(found)
