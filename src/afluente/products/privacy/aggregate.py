@@ -159,12 +159,12 @@ class OutputFacts:
         place = self._text(self._output.places[0]) if self._output.places else "''"
         own = ", ".join(_literal(name) for name in segment.own)
         entity = self._text(segment.entity)
-        keys = f"{self._period()}, {self._text(segment.column)}, {place}, {entity}"
         sql = (
+            "SELECT period, segment, place, entity, max(is_own) AS is_own, sum(amount) AS amount FROM ("
             f"SELECT {self._period()} AS period, {self._text(segment.column)} AS segment, {place} AS place, "
-            f"{entity} AS entity, max(CASE WHEN {entity} IN ({own}) THEN 1 ELSE 0 END) AS is_own, "
-            f"sum({self._amount(segment.measure)}) AS amount "
-            f"FROM {self._output.facts} WHERE {self._within_days()} GROUP BY {keys}"
+            f"{entity} AS entity, CASE WHEN {entity} IN ({own}) THEN 1 ELSE 0 END AS is_own, "
+            f"{self._amount(segment.measure)} AS amount "
+            f"FROM {self._output.facts} WHERE {self._within_days()}) AS sales GROUP BY period, segment, place, entity"
         )
         self._engine.materialise(MARKET, self._in_dialect(sql))
         self._engine.register_arrow(PLACES, regions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -78,3 +79,21 @@ def test_a_finest_place_in_two_coarser_ones_is_refused_without_its_name(bench: W
 def test_one_person_does_not_make_a_city_by_buying_often(bench: Workbench) -> None:
     gated = bench.gate([Sale("S1", "one") for _ in range(50)])
     assert gated.table.num_rows == 0
+
+
+def test_an_output_without_a_period_or_places_is_told_and_audited(bench: Workbench) -> None:
+    rows = [*sales("S1", 10), *[sale for brand in "ABC" for sale in sales("S1", 12, marca=brand)]]
+    asked = replace(output(dimensions=("segmento",), segment=SEGMENT, places=()), period_column="")
+    gated = bench.gate(rows, asked, inspect=None)
+    assert gated.table.to_pylist() == [
+        {
+            "segmento": "bebidas",
+            "unidades": 10,
+            "receita": 100,
+            "clientes": 10,
+            "vendas": 10,
+            "preco_medio": 10.0,
+            "participacao_receita": "0.20-0.25",
+        }
+    ]
+    assert gated.findings == ()
