@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from afluente.core.errors import LakeError
-from afluente.products.privacy.atoms import Ints, Reading, by_person, keys_of, read_atoms, reading_of
+from afluente.products.privacy.atoms import Axis, Bools, Ints, by_person, keys_of, read_atoms, reading_of
 from afluente.products.privacy.exposed import Exposed
 from afluente.products.privacy.membership import Part, incidence, matching
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from afluente.core.tables import TableName
     from afluente.products.privacy.region import Region, Told
     from afluente.runs.steps.workspace import Workspace
@@ -193,8 +191,9 @@ class _Covers:
 class _Changed:
     """The rows of one person in one atom that are not the same in two versions."""
 
-    reading: Reading
-    rows: pa.Table
+    days: Mapping[str, Ints]
+    axes: Mapping[str, Axis]
+    wheres: Mapping[str, Bools]
     names: tuple[str, ...]
 
     @classmethod
@@ -229,9 +228,9 @@ class _Changed:
             names = [name if name is not None else f"\0{at}" for at, name in enumerate(kept["person"].to_pylist())]
         else:
             names = [f"\0{at}" for at in range(len(kept))]
-        return cls(reading, kept, tuple(names))
+        return cls(*keys_of(kept, reading), tuple(names))
 
     def persons(self, region: Region) -> set[str]:
         """Who has rows in the region that changed. Those without a name count one by one."""
-        days, axes, wheres = keys_of(self.rows, self.reading)
-        return {self.names[at] for at in np.flatnonzero(matching(region, days, axes, wheres)).tolist()}
+        inside = matching(region, self.days, self.axes, self.wheres)
+        return {self.names[at] for at in np.flatnonzero(inside).tolist()}
