@@ -65,6 +65,7 @@ class OutputFacts:
         self._engine: Engine = workspace.engine
         self._output = output
         self._days = days
+        self._small_is_there = False
         table: TableName = output.facts
         self._snapshot = workspace.lake.snapshot(table, version)
         self.version = self._snapshot.version
@@ -125,8 +126,6 @@ class OutputFacts:
         persons = np.zeros(count, dtype=np.int64)
         persons[answer.column("number").to_numpy()] = answer.column("persons").to_numpy()
         return persons
-
-    _small_is_there = False
 
     def figures(self, members: Mapping[int, Integers]) -> pa.Table:
         """For each numbered set of cells a row, by number: `number`, `persons`, `facts` and the figures of cells."""

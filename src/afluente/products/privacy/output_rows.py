@@ -65,9 +65,6 @@ class OutputRows:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def cells_of(self, number: int) -> Integers:
-        return self.members[number] if number in self.members else np.array([number], dtype=np.int64)
-
     def key_column(self, name: str) -> pa.ChunkedArray:
         """A key of each row's first cell."""
         return self.cells.column(name).take(pa.array(self.first))
