@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from afluente.core.errors import AfluenteError
 from afluente.products.insights.pictures import Picture, Spec
+from afluente.state.json_value import Json
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,9 +36,25 @@ def svg(picture: Picture) -> str:
 
 
 def pdf(picture: Picture) -> bytes:
-    """The picture as a PDF of one page."""
-    drawn: bytes = _converter().vegalite_to_pdf(_text(picture.spec), allowed_base_urls=_LOCAL)
+    """The picture as a PDF of one page, in one weight: the converter embeds several fonts in an order of chance."""
+    plain = _in_one_weight(picture.spec)
+    drawn: bytes = _converter().vegalite_to_pdf(json.dumps(plain, sort_keys=True), allowed_base_urls=_LOCAL)
     return drawn
+
+
+def _in_one_weight(value: Json) -> Json:
+    match value:
+        case str():
+            return value
+        case Mapping():
+            return {
+                name: "normal" if name.lower().endswith("fontweight") else _in_one_weight(inner)
+                for name, inner in value.items()
+            }
+        case Sequence():
+            return [_in_one_weight(inner) for inner in value]
+        case _:
+            return value
 
 
 def script_bundle() -> str:
