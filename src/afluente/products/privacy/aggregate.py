@@ -66,6 +66,7 @@ class OutputFacts:
         self._output = output
         self._days = days
         self._small_is_there = False
+        self._market_is_there = False
         table: TableName = output.facts
         self._snapshot = workspace.lake.snapshot(table, version)
         self.version = self._snapshot.version
@@ -155,17 +156,9 @@ class OutputFacts:
         `regions` has a row for each place of a region: `number`, `period`, `segment` and `place`. Rows of every
         entity count, whatever the output's `where` keeps.
         """
-        place = self._text(self._output.places[0]) if self._output.places else "''"
-        own = ", ".join(_literal(name) for name in segment.own)
-        entity = self._text(segment.entity)
-        sql = (
-            "SELECT period, segment, place, entity, max(is_own) AS is_own, sum(amount) AS amount FROM ("
-            f"SELECT {self._period()} AS period, {self._text(segment.column)} AS segment, {place} AS place, "
-            f"{entity} AS entity, CASE WHEN {entity} IN ({own}) THEN 1 ELSE 0 END AS is_own, "
-            f"{self._amount(segment.measure)} AS amount "
-            f"FROM {self._output.facts} WHERE {self._within_days()}) AS sales GROUP BY period, segment, place, entity"
-        )
-        self._engine.materialise(MARKET, self._in_dialect(sql))
+        if not self._market_is_there:
+            self._market_is_there = True
+            self._engine.materialise(MARKET, self._in_dialect(self._market_sql(segment)))
         self._engine.register_arrow(PLACES, regions)
         return self._engine.query(
             "SELECT number, CAST(sum(amount) AS DOUBLE) AS total, "
@@ -187,6 +180,18 @@ class OutputFacts:
         items += [f"{self._amount(column)} AS {name}" for column, name in self.amounts.items()]
         items += [f"{quote_spark(column)} AS {name}" for column, name in self.different.items()]
         return f"SELECT {', '.join(items)} FROM {self._output.facts} WHERE {self._filter()}"
+
+    def _market_sql(self, segment: Segment) -> str:
+        place = self._text(self._output.places[0]) if self._output.places else "''"
+        own = ", ".join(_literal(name) for name in segment.own)
+        entity = self._text(segment.entity)
+        return (
+            "SELECT period, segment, place, entity, max(is_own) AS is_own, sum(amount) AS amount FROM ("
+            f"SELECT {self._period()} AS period, {self._text(segment.column)} AS segment, {place} AS place, "
+            f"{entity} AS entity, CASE WHEN {entity} IN ({own}) THEN 1 ELSE 0 END AS is_own, "
+            f"{self._amount(segment.measure)} AS amount "
+            f"FROM {self._output.facts} WHERE {self._within_days()}) AS sales GROUP BY period, segment, place, entity"
+        )
 
     def _cells_sql(self) -> str:
         keys = ", ".join(self.keys.columns)
