@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from afluente.core.errors import AfluenteError
-from afluente.products.insights.pictures import Picture, Spec
+from afluente.products.insights.picture import Picture, Spec
 from afluente.state.json_value import Json
 
 if TYPE_CHECKING:

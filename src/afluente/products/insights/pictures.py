@@ -1,4 +1,4 @@
-"""The pictures of a report as Vega-Lite specs.
+"""The pictures of a report as Vega-Lite specs. Long because it is a list: one function a picture, each of them a spec.
 
 Invariant: a spec is a function of the insights and the language, its data stands in it, and it asks for nothing from
 outside; labels that are numbers are texts already, in the reader's language.
@@ -6,41 +6,32 @@ outside; labels that are numbers are texts already, in the reader's language.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from afluente.core.language import Language, Message
 from afluente.products.insights.insight import Insights
 from afluente.products.insights.look import ACCENT, BAD, GOOD, INK, MUTED, QUIET, SCHEMA, SERIES, SOFT, config
+from afluente.products.insights.picture import (
+    MILLION,
+    THOUSAND,
+    Picture,
+    Spec,
+    framed,
+    names_of,
+    short_money,
+    values_of,
+)
 from afluente.products.insights.say import (
     WEEKDAYS,
     band,
-    number,
     short_month,
     signed_percent,
 )
 from afluente.products.insights.sentences import period_name
 from afluente.state.json_value import Json
 
-WIDTH = 460
-HEIGHT = 220
 MOST_PLACES = 12
-_MILLION = Decimal(1_000_000)
-_THOUSAND = Decimal(1_000)
-_LEAST_SHORT = Decimal(10_000)
 _MEAN_DAYS = 7
-
-Spec = dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A spec with the name of its file and the sentence that says what it shows to who does not see it."""
-
-    name: str
-    alt: str
-    spec: Spec
 
 
 def pictures(found: Insights, language: Language) -> tuple[Picture, ...]:
@@ -74,38 +65,6 @@ def picture_of_month(found: Insights, language: Language) -> Picture:
     return Picture("mes", title, spec)
 
 
-def short_money(value: Decimal, language: Language) -> str:
-    """`1,24 mi`, `38,1 mil` or `812`."""
-    sign = "−" if value < 0 else ""
-    size = abs(value)
-    if size >= _MILLION:
-        return f"{sign}{number(size / _MILLION, language, places=2)} {'mi' if language == 'pt' else 'm'}"
-    if size >= _LEAST_SHORT:
-        return f"{sign}{number(size / _THOUSAND, language, places=1)} {'mil' if language == 'pt' else 'k'}"
-    return f"{sign}{number(size, language)}"
-
-
-def _picture(name: str, title: Message, subtitle: Message, language: Language, spec: Spec) -> Picture:
-    said, below = title.say(language), subtitle.say(language)
-    whole: Spec = {
-        "$schema": SCHEMA,
-        "config": config(language),
-        "width": WIDTH,
-        "height": HEIGHT,
-        "title": {"text": said, "subtitle": below},
-        **spec,
-    }
-    return Picture(name, f"{said}. {below}", whole)
-
-
-def _values(rows: Sequence[Spec]) -> Spec:
-    return {"values": list(rows)}
-
-
-def _names(rows: Sequence[Spec], field: str) -> list[Json]:
-    return list(dict.fromkeys(str(row[field]) for row in rows))
-
-
 def _months(found: Insights, language: Language) -> Picture | None:
     shown = found.months[-12:]
     if not shown:
@@ -122,12 +81,12 @@ def _months(found: Insights, language: Language) -> Picture | None:
     x: Json = {
         "field": "month",
         "type": "ordinal",
-        "sort": _names(rows, "month"),
+        "sort": names_of(rows, "month"),
         "axis": {"title": None, "labelAngle": 0, "labelOverlap": True},
         "scale": {"paddingInner": 0.35, "paddingOuter": 0.2},
     }
     spec: Spec = {
-        "data": _values(rows),
+        "data": values_of(rows),
         "encoding": {"x": x, "y": {"field": "revenue", "type": "quantitative", "axis": None}},
         "layer": [
             {
@@ -145,7 +104,7 @@ def _months(found: Insights, language: Language) -> Picture | None:
             },
         ],
     }
-    return _picture(
+    return framed(
         "meses",
         Message("Receita por mês", "Revenue by month"),
         Message("R$, como informada", "R$, as told"),
@@ -190,7 +149,7 @@ def _moved(found: Insights, language: Language) -> Picture | None:
     order: list[Json] = [row["step"] for row in rows]
     colors: Json = {"domain": ["total", "up", "down"], "range": [QUIET, GOOD, BAD]}
     spec: Spec = {
-        "data": _values(rows),
+        "data": values_of(rows),
         "encoding": {
             "x": {
                 "field": "step",
@@ -220,7 +179,7 @@ def _moved(found: Insights, language: Language) -> Picture | None:
             },
         ],
     }
-    return _picture(
+    return framed(
         "o_que_moveu",
         Message("O que moveu o mês", "What moved the month"),
         Message(
@@ -270,7 +229,7 @@ def _days(found: Insights, language: Language) -> Picture | None:
         "axis": {"title": None, "tickCount": 4, "labelExpr": _axis_money(max(revenues), language), "domain": False},
     }
     spec: Spec = {
-        "data": _values(rows),
+        "data": values_of(rows),
         "encoding": {"x": x},
         "layer": [
             {"mark": {"type": "bar", "color": SOFT, "opacity": 0.75}, "encoding": {"y": y}},
@@ -281,7 +240,7 @@ def _days(found: Insights, language: Language) -> Picture | None:
             },
         ],
     }
-    return _picture(
+    return framed(
         "dias",
         Message("Receita por dia", "Revenue by day"),
         Message("R$; a linha é a média de sete dias", "R$; the line is the mean of seven days"),
@@ -293,9 +252,9 @@ def _days(found: Insights, language: Language) -> Picture | None:
 def _axis_money(greatest: Decimal, language: Language) -> str:
     """The expression of an axis: whole numbers in the unit that the greatest value asks for."""
     words = {"pt": (" mi", " mil"), "en": ("m", "k")}[language]
-    if greatest >= 2 * _MILLION:
+    if greatest >= 2 * MILLION:
         return f"datum.value == 0 ? '0' : format(datum.value / 1e6, ',~g') + '{words[0]}'"
-    if greatest >= 2 * _THOUSAND:
+    if greatest >= 2 * THOUSAND:
         return f"datum.value == 0 ? '0' : format(datum.value / 1e3, ',~g') + '{words[1]}'"
     return "format(datum.value, ',~g')"
 
@@ -319,12 +278,12 @@ def _weekdays(found: Insights, language: Language) -> Picture | None:
     ]
     y: Json = {"field": "change", "type": "quantitative", "axis": None}
     spec: Spec = {
-        "data": _values(rows),
+        "data": values_of(rows),
         "encoding": {
             "x": {
                 "field": "day",
                 "type": "ordinal",
-                "sort": _names(rows, "day"),
+                "sort": names_of(rows, "day"),
                 "axis": {"title": None, "labelAngle": 0, "domain": False, "orient": "bottom"},
                 "scale": {"paddingInner": 0.35},
             },
@@ -347,7 +306,7 @@ def _weekdays(found: Insights, language: Language) -> Picture | None:
             },
         ],
     }
-    return _picture(
+    return framed(
         "semana",
         Message("Cada dia da semana contra o dia médio", "Each weekday against the mean day"),
         Message("receita, últimas treze semanas", "revenue, last thirteen weeks"),
@@ -365,13 +324,13 @@ def _places(found: Insights, language: Language) -> Picture | None:
         for one in shown
     ]
     spec: Spec = {
-        "data": _values(rows),
+        "data": values_of(rows),
         "height": 34 * len(rows),
         "encoding": {
             "y": {
                 "field": "place",
                 "type": "ordinal",
-                "sort": _names(rows, "place"),
+                "sort": names_of(rows, "place"),
                 "axis": {"title": None, "domain": False, "labelColor": INK, "labelLimit": 190},
                 "scale": {"paddingInner": 0.35},
             },
@@ -385,7 +344,7 @@ def _places(found: Insights, language: Language) -> Picture | None:
             },
         ],
     }
-    return _picture(
+    return framed(
         "pracas",
         Message("As maiores praças do mês", "The largest places of the month"),
         Message("receita em R$, praças informadas sozinhas", "revenue in R$, places told by themselves"),
@@ -411,11 +370,11 @@ def _shares(found: Insights, language: Language) -> Picture | None:
     ]
     if not rows:
         return None
-    segments = _names(rows, "segment")
+    segments = names_of(rows, "segment")
     order: list[Json] = [short_month(month, language) for month in months]
     offset: Json = {"field": "segment", "sort": segments}
     spec: Spec = {
-        "data": _values(rows),
+        "data": values_of(rows),
         "encoding": {
             "x": {
                 "field": "month",
@@ -447,7 +406,7 @@ def _shares(found: Insights, language: Language) -> Picture | None:
             *([_band_labels()] if len(rows) <= MOST_PLACES else []),
         ],
     }
-    return _picture(
+    return framed(
         "participacao",
         Message("Participação no segmento", "Share of the segment"),
         Message("a barra é a faixa em que a participação está", "the bar is the band that the share lies in"),

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from afluente.core.language import Language, Message
 from afluente.products.insights.drawing import pdf, png, script_bundle, svg
-from afluente.products.insights.pictures import Picture, picture_of_month, pictures
+from afluente.products.insights.picture import Picture
+from afluente.products.insights.pictures import picture_of_month, pictures
 from afluente.products.insights.say import band, long_month, money, number, signed_money, signed_percent
 from afluente.products.insights.sentences import headline, period_name
 

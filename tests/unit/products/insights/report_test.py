@@ -17,7 +17,8 @@ from afluente.core.language import Language
 from afluente.products.insights.compute import compute_insights
 from afluente.products.insights.drawing import png, svg
 from afluente.products.insights.insight import Insights
-from afluente.products.insights.pictures import Picture, picture_of_month, pictures
+from afluente.products.insights.picture import Picture
+from afluente.products.insights.pictures import picture_of_month, pictures
 from afluente.products.insights.report import report_html, write_report
 from afluente.project.product import Product
 
