@@ -162,7 +162,7 @@ def is_of_months(region: Region) -> bool:
 def by_person(reading: Reading, person: str) -> str:
     """One row for each atom and person, as Spark SQL: `person`, `n` rows, the sums and the distinct counts."""
     columns = sorted({*reading.sums, *reading.distincts})
-    inner = [*reading.keys(), f"CAST({quoted(person)} AS STRING) AS person" if person else "'' AS person"]
+    inner = [*reading.keys(), f"{quoted(person)} AS person" if person else "'' AS person"]
     inner += [f"{quoted(column)} AS value_{at}" for at, column in enumerate(columns)]
     totals = [f"sum(value_{columns.index(column)}) AS sum_{at}" for at, column in enumerate(reading.sums)]
     totals += [

@@ -73,7 +73,7 @@ def correct(
     }
     found = []
     for one in differences:
-        together: set[str] = set()
+        together: set[object] = set()
         is_lost = False
         for region, piece_version in one.pieces:
             rows = changed[piece_version]
@@ -194,7 +194,7 @@ class _Changed:
     days: Mapping[str, Ints]
     axes: Mapping[str, Axis]
     wheres: Mapping[str, Bools]
-    names: tuple[str, ...]
+    names: tuple[object, ...]
 
     @classmethod
     def between(
@@ -230,7 +230,7 @@ class _Changed:
             names = [f"\0{at}" for at in range(len(kept))]
         return cls(*keys_of(kept, reading), tuple(names))
 
-    def persons(self, region: Region) -> set[str]:
+    def persons(self, region: Region) -> set[object]:
         """Who has rows in the region that changed. Those without a name count one by one."""
         inside = matching(region, self.days, self.axes, self.wheres)
         return {self.names[at] for at in np.flatnonzero(inside).tolist()}
