@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -55,6 +54,13 @@ class Cloned:
     refusal: Refusal
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    sequence: int
+    pec_version: str
+    agent_version: str
+
+
 def register_heartbeat(
     connection: sa.Connection,
     identity: AgentIdentity,
@@ -82,7 +88,8 @@ def register_heartbeat(
     remedies.end(connection, identity, heartbeat.remedies, at=at)
     if continuity == "clone":
         return _suspend(connection, identity, heartbeat, at=at)
-    _note(connection, identity, heartbeat, continuity, row, at=at)
+    before = _Before(row.sequence, row.pec_version, row.agent_version)
+    _note(connection, identity, heartbeat, continuity, before, at=at)
     connection.execute(
         sa.update(AGENTS)
         .where(AGENTS.c.id == identity.agent)
@@ -142,7 +149,7 @@ def _note(
     identity: AgentIdentity,
     heartbeat: Heartbeat,
     continuity: Continuity,
-    before: sa.Row[Any],
+    before: _Before,
     *,
     at: datetime,
 ) -> None:
@@ -153,10 +160,10 @@ def _note(
     if continuity == "went_back":
         noted.append(("sequence_back", {"before": str(before.sequence), "now": str(heartbeat.sequence)}))
     if before.pec_version and heartbeat.pec_version and before.pec_version != heartbeat.pec_version[:MOST_NAME]:
-        versions = {"before": str(before.pec_version), "now": heartbeat.pec_version[:MOST_NAME]}
+        versions = {"before": before.pec_version, "now": heartbeat.pec_version[:MOST_NAME]}
         noted.append(("pec_upgraded", versions))
     if before.agent_version and before.agent_version != heartbeat.machine.agent_version[:MOST_NAME]:
-        versions = {"before": str(before.agent_version), "now": heartbeat.machine.agent_version[:MOST_NAME]}
+        versions = {"before": before.agent_version, "now": heartbeat.machine.agent_version[:MOST_NAME]}
         noted.append(("agent_updated", versions))
     for code, evidence in noted:
         facts.record(connection, site=identity.site, agent=identity.agent, code=code, at=at, evidence=evidence)

@@ -20,10 +20,12 @@ def use(connection: sa.Connection, *, key: str, nonce: str, at: datetime) -> boo
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-        return connection.execute(insert_sqlite(NONCES).values(values).on_conflict_do_nothing()).rowcount == 1
+        in_sqlite = insert_sqlite(NONCES).values(values).on_conflict_do_nothing().returning(NONCES.c.nonce)
+        return connection.execute(in_sqlite).first() is not None
     from sqlalchemy.dialects.postgresql import insert as insert_postgres
 
-    return connection.execute(insert_postgres(NONCES).values(values).on_conflict_do_nothing()).rowcount == 1
+    in_postgres = insert_postgres(NONCES).values(values).on_conflict_do_nothing().returning(NONCES.c.nonce)
+    return connection.execute(in_postgres).first() is not None
 
 
 def forget(connection: sa.Connection, *, at: datetime) -> int:
