@@ -131,6 +131,17 @@ SLOTS = sa.Table(
     sa.UniqueConstraint("site"),
 )
 
+SLOT_QUEUE = sa.Table(
+    "slot_queue",
+    METADATA,
+    sa.Column("site", sa.Text(), primary_key=True),
+    _moment("waiting_since"),
+    _moment("reserved_for"),
+    sa.Column("turned_away", sa.Integer(), nullable=False),
+    sa.Index(None, "waiting_since"),
+)
+"""Sites that asked for a slot and wait: since when, the moment they were told to come back, how often they found none."""
+
 ADMISSION = sa.Table(
     "admission",
     METADATA,

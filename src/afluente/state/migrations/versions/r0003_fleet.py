@@ -139,6 +139,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_slots_until"), "slots", ["until"], unique=False)
     op.create_table(
+        "slot_queue",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("waiting_since", MOMENT, nullable=False),
+        sa.Column("reserved_for", MOMENT, nullable=False),
+        sa.Column("turned_away", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("site", name=op.f("pk_slot_queue")),
+    )
+    op.create_index(op.f("ix_slot_queue_waiting_since"), "slot_queue", ["waiting_since"], unique=False)
+    op.create_table(
         "agents",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("site", sa.Text(), nullable=False),
