@@ -1,0 +1,164 @@
+"""The data folder, and the state of the agent in its `settings.json`.
+
+Invariant: the file is replaced whole and synced, under a lock, so that two processes never undo each other; what is
+read is checked field by field; no key and no token stands in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from afluente_agent import durable
+from afluente_agent.errors import SettingsError
+from afluente_agent.protocol.limits import CHUNK_BYTES, HEARTBEAT_SECONDS
+from afluente_agent.protocol.messages import MessageError, from_json, to_json
+
+FOLDER_VARIABLE = "AFLUENTE_AGENT_HOME"
+MOST_SETTINGS_BYTES = 256 * 1024
+NO_PROXY = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Where everything of an agent lives."""
+
+    root: Path
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "identity"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal"
+
+    @property
+    def documents(self) -> Path:
+        return self.root / "documents"
+
+    @property
+    def versions(self) -> Path:
+        return self.root / "versions"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run_lock(self) -> Path:
+        return self.root / "run.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`proxy`: empty follows the system, `none` goes direct, else the address of one. Times are the hub's, in seconds.
+
+    `send_at` is HH:MM of the site's clock, empty for any hour; `ended_remedies` the ids already carried out.
+    """
+
+    hub: str = ""
+    proxy: str = ""
+    install_id: str = ""
+    agent: str = ""
+    site: str = ""
+    site_name: str = ""
+    decision: str = ""
+    hub_keys: tuple[str, ...] = ()
+    clock_offset_seconds: int = 0
+    sequence: int = 0
+    configuration_version: int = 0
+    catalogue_version: int = 0
+    heartbeat_seconds: int = HEARTBEAT_SECONDS
+    chunk_bytes: int = CHUNK_BYTES
+    most_bytes_per_second: int = 0
+    send_at: str = ""
+    last_extracted_at: int = 0
+    last_sent_at: int = 0
+    pec_version: str = ""
+    ended_remedies: tuple[str, ...] = field(default=())
+
+    @property
+    def is_enrolled(self) -> bool:
+        return bool(self.agent)
+
+
+def default_folder() -> DataFolder:
+    """The folder named by the environment, else the system's place for data of services."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return DataFolder(Path(named))
+    if sys.platform == "win32":
+        return DataFolder(Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "afluente-agent")
+    return DataFolder(Path("/var/lib/afluente-agent"))
+
+
+class SettingsStore:
+    """Reads and changes the settings of a folder."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self.folder = folder
+
+    def load(self) -> Settings:
+        """The settings; those of a new folder when there is no file. SettingsError."""
+        try:
+            content = self.folder.settings.read_bytes()
+        except FileNotFoundError:
+            return Settings()
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
+        try:
+            return from_json(Settings, content, max_bytes=MOST_SETTINGS_BYTES)
+        except MessageError:
+            return self._without_unknown(content)
+
+    def change(self, changed: Callable[[Settings], Settings]) -> Settings:
+        """Read, change and write as one; nothing is written when nothing changed. SettingsError."""
+        try:
+            with durable.locked(self.folder.root / "settings.lock"):
+                before = self.load()
+                after = changed(before)
+                if after != before:
+                    durable.replace(self.folder.settings, to_json(after))
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
+        return after
+
+    def update(self, **fields: object) -> Settings:
+        """Change fields by name."""
+        return self.change(lambda settings: replace(settings, **fields))  # type: ignore[arg-type]
+
+    def _without_unknown(self, content: bytes) -> Settings:
+        """What a newer version wrote and this one knows: after a rollback the agent keeps its site."""
+        try:
+            kept = json.loads(content)
+            known = {name: kept[name] for name in Settings.__dataclass_fields__ if name in kept}
+            return from_json(Settings, json.dumps(known).encode(), max_bytes=MOST_SETTINGS_BYTES)
+        except (MessageError, ValueError, TypeError, RecursionError):
+            raise SettingsError(
+                "settings.broken",
+                "o arquivo settings.json da pasta do agente não pode ser lido",
+                "settings.json is not what the agent wrote",
+                "Restaure o arquivo de uma cópia, ou apague-o e rode 'afluente-agent enrol' com um novo código.",
+            ) from None
+
+
+def _unusable(folder: DataFolder, error: OSError) -> SettingsError:
+    return SettingsError(
+        "settings.folder",
+        f"a pasta de dados {folder.root} não pode ser lida ou escrita",
+        f"the data folder cannot be used: {error.strerror or type(error).__name__}",
+        "Rode como administrador (Windows) ou com sudo (Linux), e confira espaço e permissão da pasta.",
+    )
