@@ -1,0 +1,116 @@
+"""The facts that agents leave behind and that the hub sees by itself: each code with one line of meaning.
+
+Invariant: a code is never given another meaning; evidence is plain text, and never a name, a password, a token or
+anything of a person. The evidence keys that the diagnosis reads stand in brackets; more may be told.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+AGENT_CODES: Final[dict[str, str]] = {
+    "net.dns": "the hub's name did not resolve [host]",
+    "net.proxy": "the HTTP proxy refused, asked for a password or cannot be reached [proxy, status]",
+    "net.tls_intercepted": "somebody else's certificate answered for the hub [issuer]",
+    "net.tls_expired": "the hub's certificate counts as expired or not yet valid, seen from this machine's clock",
+    "net.refused": "the connection was refused or reset [host, port]",
+    "net.timeout": "nothing answered in time [host, port, seconds]",
+    "net.slow": "the line is slow [bytes_per_second]",
+    "net.unreachable": "there is no route: the machine has no network",
+    "net.restored": "the hub answers again after failures [failed_seconds, code of what failed]",
+    "clock.offset": "this machine's clock is wrong by more than the tolerance [offset_seconds]",
+    "clock.jumped": "the clock leapt while the agent ran [seconds]",
+    "service.started": "the agent began [reason: boot, restart, watchdog, update]",
+    "service.stopped_cleanly": "somebody or the system stopped the agent in order [reason]",
+    "service.watchdog_restored_task": "the watchdog put back a task or service that somebody removed [name]",
+    "service.restored": "the watchdog started the agent's stopped service [name]",
+    "service.disabled": "the agent's service or task is disabled by hand [name]",
+    "service.crashed": "the agent ended by an error of its own [code]",
+    "task.missing": "the scheduled task or unit is gone [name]",
+    "pec.not_found": "no PEC was found where it was [folder, port]",
+    "pec.stopped": "PEC is installed but its database service does not run [service]",
+    "pec.port_changed": "PEC's database answers on another port [before, now]",
+    "pec.version_changed": "PEC has another version than before [before, now]",
+    "pec.version_unknown": "no catalogue fits PEC's version [version]",
+    "pec.credentials_changed": "the kept credentials of PEC's database are no longer taken [role]",
+    "pec.credentials_missing": "the credentials file is gone or unreadable [file]",
+    "pec.role_refused": "the role may do too much (superuser, server programs) and the agent refuses it [role, reason]",
+    "pec.folder_moved": "PEC's folder is elsewhere or was renamed [before, now]",
+    "pec.training": "PEC says that it is a training installation",
+    "pec.kind_changed": "PEC's kind of installation changed [before, now]",
+    "pec.empty": "a list that had rows came out empty [list, before]",
+    "db.down": "PEC's database does not answer [host, port]",
+    "db.not_readable": "PEC's database answers and the role may not read a table [table, role]",
+    "db.recovering": "PEC's database is starting, recovering or being restored",
+    "db.too_many_connections": "PEC's database takes no further connection",
+    "db.corrupted": "PEC's database says that a page or an index is damaged [sqlstate]",
+    "disk.low": "little space is left [free_bytes]",
+    "disk.full": "no space is left: something could not be written [free_bytes]",
+    "disk.error": "the disk answered with an input/output error [where]",
+    "spool.full": "what waits reached the spool's bound; extraction stands still [waiting_bytes]",
+    "spool.quarantined": "a segment of the spool was broken and set aside [segments]",
+    "spool.key_lost": "the spool's key is gone; what waited is extracted again",
+    "folder.not_writable": "the agent's folder cannot be written [folder, reason]",
+    "folder.moved": "the agent's folder is gone or was moved [folder]",
+    "folder.settings_changed": "the agent's settings were changed or removed by hand [file]",
+    "av.file_removed": "a file of the agent vanished or is blocked, as an antivirus does [file, product]",
+    "power.unclean_stop": "the agent was not stopped in order: power, reset or kill [last_alive]",
+    "power.boot": "the machine started [booted_at]",
+    "power.suspended": "the machine slept [seconds]",
+    "update.downloaded": "a version was downloaded and checked [version]",
+    "update.applied": "a version runs and is healthy [version]",
+    "update.rolled_back": "a version was bad and the one before runs again [version, reason]",
+    "update.failed": "a version could not be fetched, checked or started [version, reason]",
+    "update.metadata_expired": "the update metadata has expired [role]",
+    "query.schema_drift": "a table or column of a query is not there or has another type [list, relation]",
+    "query.timeout": "a query took longer than its limit [list, seconds]",
+    "query.refused": "a query of the catalogue was refused by the agent [list, reason]",
+    "query.too_many_rows": "a query gave more rows than its limit [list]",
+    "query.cancelled": "somebody or the server cancelled a query [list]",
+    "catalogue.bad_signature": "a catalogue or configuration had a signature that is not the hub's [kind]",
+    "catalogue.expired": "the catalogue is older than allowed [version]",
+    "send.refused": "the hub refused a transmission [code, list]",
+    "send.waiting": "the hub asked to wait, again and again [seconds, reason]",
+    "send.done": "a transmission arrived whole [list]",
+    "send.hub_error": "the hub answered with an error of its own (5xx) [status]",
+    "identity.refused": "the hub does not take the signature [code]",
+    "identity.restored_backup": "the agent's state is older than it was: a backup was restored",
+    "identity.key_rotated": "the key was rotated",
+    "migration": "this installation took the place of another machine's [before]",
+    "clone": "two machines speak with one identity [machine]",
+    "unit.stale": "a health unit's newest day lags behind the others [cnes, newest]",
+    "doctor.run": "the doctor was run [findings]",
+    "remedy.done": "a remedy was carried out [kind, outcome]",
+}
+"""What agents tell. `migration` and `clone` may come from the hub as well."""
+
+HUB_CODES: Final[dict[str, str]] = {
+    "hub.started": "a hub process began [version]",
+    "hub.stopped": "a hub process ended [reason]",
+    "hub.down": "the agents' door was not answering [since, seconds]",
+    "hub.certificate": "the hub's own certificate or name was wrong",
+    "hub.overloaded": "the agents' door turned many away [refused]",
+    "hub.landing_full": "the landing folder has no space [free_bytes]",
+    "hub.central_slow": "the central database answers slowly and admission shrank [latency_ms]",
+    "hub.central_down": "the central database does not answer",
+    "hub.central_restored": "the central database answers again",
+    "hub.load_refused": "a transmission could not be loaded [transmission, list, code]",
+    "hub.load_stuck": "a transmission waits in landing for too long [transmission, list]",
+    "hub.schema_drift": "a transmission's columns are not those of the table [list, column]",
+    "hub.upload_corrupted": "what arrived has not the digest that was announced [transmission]",
+    "hub.update_metadata_expired": "the hub's update metadata has expired or is about to [role]",
+    "hub.rollout_started": "a rollout began for the site's ring [version]",
+    "hub.rollout_held": "a rollout was held [version, reason]",
+    "hub.catalogue_published": "a catalogue was published [version]",
+    "hub.signing_key": "the hub could not sign a document",
+    "machine_changed": "the same installation speaks from another machine [machine]",
+    "sequence_back": "an installation's sequence went back: a restored disk or backup [before, now]",
+    "pec_upgraded": "the heartbeat tells another PEC version [before, now]",
+    "agent_updated": "the heartbeat tells another agent version [before, now]",
+}
+"""What the hub sees by itself. A fact of the whole hub has `*` as its site."""
+
+ALL_SITES: Final = "*"
+"""The site of a fact that is of the whole hub."""
+
+CODES: Final[frozenset[str]] = frozenset(AGENT_CODES) | frozenset(HUB_CODES)
