@@ -21,17 +21,23 @@ def parse_parquet(stream: BinaryIO, *, unit: str, max_columns: int) -> Parsed:
     try:
         file = pq.ParquetFile(source)
     except (pa.ArrowInvalid, OSError) as error:
-        source.seek(0)
-        is_cut = source.read(len(_MAGIC)) == _MAGIC
+        with source:
+            source.seek(0)
+            is_cut = source.read(len(_MAGIC)) == _MAGIC
         raise (cut_error(unit) if is_cut else damaged_error(unit, "it is not Parquet")) from error
     given = file.schema_arrow
-    names, warnings = name_columns(given.names, unit=unit, max_columns=max_columns)
+    try:
+        names, warnings = name_columns(given.names, unit=unit, max_columns=max_columns)
+    except SourceError:
+        source.close()
+        raise
     kept = [pa.field(name, storable(column.type)) for name, column in zip(names, given, strict=True)]
     schema = pa.schema([*kept, pa.field(SOURCE_ROW, pa.int64())])
-    return Parsed(schema, _batches(file, schema, unit), warnings)
+    return Parsed(schema, _batches(file, source, schema, unit), warnings)
 
 
-def _batches(file: pq.ParquetFile, schema: pa.Schema, unit: str) -> Iterator[Batch]:
+def _batches(file: pq.ParquetFile, source: BinaryIO, schema: pa.Schema, unit: str) -> Iterator[Batch]:
+    """Closes `source` at the end, however it comes."""
     row = 1
     try:
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
@@ -44,6 +50,8 @@ def _batches(file: pq.ParquetFile, schema: pa.Schema, unit: str) -> Iterator[Bat
             yield Batch(pa.RecordBatch.from_arrays([*columns, numbers], schema=schema))
     except OSError as error:
         raise damaged_error(unit, error) from error
+    finally:
+        source.close()
 
 
 def _cast(column: pa.Array, wanted: pa.Field, unit: str) -> pa.Array:
