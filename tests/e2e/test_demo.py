@@ -48,7 +48,8 @@ def rows_of(project: Path, table: str) -> int:
 def test_it_shows_the_river_the_reasons_the_repairs_the_gold_and_the_score(kept: tuple[Path, str]) -> None:
     project, said = kept
     gold = sum(
-        rows_of(project, f"gold.{name}") for name in ("vendas_fato", "vendas_dia", "vendas_mes_cidade", "participacao_segmento")
+        rows_of(project, f"gold.{name}")
+        for name in ("vendas_fato", "vendas_dia", "vendas_mes_cidade", "participacao_segmento")
     )
     for expected in (
         "source   ──> landing ──> bronze",

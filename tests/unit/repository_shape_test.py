@@ -12,7 +12,23 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "afluente"
-ROOMS = ("cli", "hub", "demo", "products", "fleet", "watch", "runs", "models", "conform", "sources", "lake", "engines", "state", "project", "core")
+ROOMS = (
+    "cli",
+    "hub",
+    "demo",
+    "products",
+    "fleet",
+    "watch",
+    "runs",
+    "models",
+    "conform",
+    "sources",
+    "lake",
+    "engines",
+    "state",
+    "project",
+    "core",
+)
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 CODE = (PACKAGE, ROOT / "agent" / "src", ROOT / "bench", ROOT / "tools")
 MOST_LINES = 500
