@@ -64,13 +64,15 @@ class DataFolder:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`proxy`: empty follows the system, `none` goes direct, else the address of one. Times are the hub's, in seconds.
+    """`proxy`: empty follows the system, `none` goes direct, else the address of one. `ca_file`: more
+    authorities to trust (PEM). Times are the hub's, in seconds.
 
     `send_at` is HH:MM of the site's clock, empty for any hour; `ended_remedies` the ids already carried out.
     """
 
     hub: str = ""
     proxy: str = ""
+    ca_file: str = ""
     install_id: str = ""
     agent: str = ""
     site: str = ""
