@@ -30,6 +30,7 @@ from afluente.models.graph import tables_read
 from afluente.state import audit_chain, repairs, run_locks
 from afluente.state.repairs import Repair
 from afluente.state.schema import REPAIRS
+from tests.e2e.cli_project import afluente
 
 CPF = "52998224725"
 SETTINGS = """name: loja
@@ -341,9 +342,13 @@ def test_a_source_that_sends_the_person_again_is_noticed_and_erased_again(
     back = verify_erasures(workspace)
     assert [(one.certificate, str(one.table)) for one in back] == [(first.id, "silver.clientes")]
     assert CPF not in repr(back)
+    told = afluente(workspace.project.root, "product", "erase", "--verify", "--json")
+    assert (told.returncode, json.loads(told.stdout)[0]["certificate"], CPF in told.stdout) == (3, first.id, False)
     again = erase_returned(workspace, by="ana")
     assert again[0].reason == "pedido do titular"
     assert verify_erasures(workspace) == ()
+    assert afluente(workspace.project.root, "product", "erase", "--verify").returncode == 0
+    assert afluente(workspace.project.root, "product", "erase").returncode == 2
     assert places_with_the_person(workspace.project.root) == []
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.words import moment_text, size_text
-from afluente.core.errors import DataRefused
+from afluente.core.errors import DataRefused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,9 +120,18 @@ def show_diff(arguments: Namespace, console: Console) -> int:
 
 
 def erase(workspace: Workspace, arguments: Namespace, console: Console, *, actor: str) -> int:
-    """The exit status is 3 when the person is still found somewhere afterwards."""
+    """The exit status is 3 when the person is still found somewhere afterwards, or an erased one came back."""
     from afluente.products.governance.erase import erase_person
 
+    if arguments.verify:
+        return _verify_erasures(workspace, console, actor=actor, is_erasing=arguments.yes)
+    if arguments.file is None or not arguments.reason:
+        missing = "a FILE of identifiers" if arguments.file is None else "--reason"
+        raise UsageError(
+            "product.erase_words",
+            f"erase has not {missing}",
+            hint="afluente product erase FILE --reason TEXT, or afluente product erase --verify",
+        )
     certificate = erase_person(
         workspace,
         identifiers=Path(arguments.file),
@@ -139,6 +148,23 @@ def erase(workspace: Workspace, arguments: Namespace, console: Console, *, actor
         if not arguments.yes:
             console.note("nothing was erased; --yes erases")
     return DataRefused.exit_status if certificate.traces else 0
+
+
+def _verify_erasures(workspace: Workspace, console: Console, *, actor: str, is_erasing: bool) -> int:
+    """Say where erased people stand again, never who they are; with `is_erasing` erase them again."""
+    from afluente.products.governance.erase import erase_returned, verify_erasures
+
+    if is_erasing:
+        again = erase_returned(workspace, by=actor, sign=_signer(workspace))
+        console.note(f"{len(again)} erased again")
+    back = verify_erasures(workspace)
+    rows = [{"certificate": one.certificate, "table": str(one.table), "column": one.column} for one in back]
+    if console.is_json:
+        console.json(rows)
+    else:
+        console.table(rows)
+        console.note("nobody who was erased is back" if not back else "--yes erases them again")
+    return DataRefused.exit_status if back else 0
 
 
 def expire(workspace: Workspace, console: Console, *, actor: str, is_dry_run: bool) -> None:
