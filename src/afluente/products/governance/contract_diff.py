@@ -8,18 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from afluente.conform.registry import type_names
-from afluente.core.errors import CheckFailed, UsageError
+from afluente.conform.given_contract import given_contract
 from afluente.core.language import Message
 from afluente.project.contract import Bounds, Column, Contract, QualityRule
-from afluente.project.known import Known
-from afluente.project.mistakes import Mistakes
-from afluente.project.read_contract import read_contract
-from afluente.project.yaml_text import parse_yaml
 
 Impact = Literal["breaking", "addition", "note"]
 Bump = Literal["major", "minor", "patch", "none"]
@@ -75,13 +69,12 @@ class ContractDiff:
 
 def read_versions(old: Path, new: Path) -> tuple[Contract, Contract]:
     """The contracts of two files. CheckFailed holds the mistakes of the first that has some."""
-    return _read(old), _read(new)
+    return given_contract(old), given_contract(new)
 
 
 def compare(old: Contract | Path, new: Contract | Path) -> ContractDiff:
     """What changed from `old` to `new`, breaking changes first."""
-    before = _read(old) if isinstance(old, Path) else old
-    after = _read(new) if isinstance(new, Path) else new
+    before, after = given_contract(old), given_contract(new)
     found = [*_columns(before, after), *_grain(before, after), *_rules(before, after)]
     if before.table != after.table:
         found.append(
@@ -91,31 +84,6 @@ def compare(old: Contract | Path, new: Contract | Path) -> ContractDiff:
     changes = tuple(sorted(found, key=lambda change: (order[change.impact], change.subject, change.code)))
     bump = _bump(before, after, changes)
     return ContractDiff(after.id, before.version, after.version, changes, bump, _bumped(before.version, bump))
-
-
-def _read(path: Path) -> Contract:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            "product.contract_unreadable",
-            f"the contract {path} cannot be read: {(error.strerror or 'no such file').lower()}",
-            hint="give the paths of two .odcs.yaml files",
-        ) from None
-    mistakes = Mistakes(path.name)
-    node = parse_yaml(content, mistakes)
-    contracts = read_contract(
-        node, mistakes, text_sha256=sha256(content).hexdigest(), known=Known(formats=type_names())
-    )
-    if any(not problem.is_warning for problem in mistakes.problems):
-        raise CheckFailed(mistakes.problems)
-    if len(contracts) != 1:
-        raise UsageError(
-            "product.contract_not_one",
-            f"{path.name} describes {len(contracts)} tables",
-            hint="compare documents with one item in 'schema'",
-        )
-    return contracts[0]
 
 
 _ENGLISH = {

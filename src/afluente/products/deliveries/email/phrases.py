@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from afluente.core.language import Language, Message
+from afluente.core.months import LONG_MONTHS
 
 SUBJECT = Message("{title}: {period} (entrega {number})", "{title}: {period} (release {number})")
 SUBJECT_WITHOUT_PERIOD = Message("{title} (entrega {number})", "{title} (release {number})")
@@ -67,26 +68,10 @@ def day(written: str, language: Language) -> str:
         return written
     if language == "pt":
         return f"{found.day:02d}/{found.month:02d}/{found.year}"
-    return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
+    return f"{found.day} {LONG_MONTHS['en'][found.month - 1]} {found.year}"
 
 
 def period(days: tuple[str, str], language: Language) -> str:
     """From the first to the last day; one day alone when they are the same."""
     first, last = (day(one, language) for one in days)
     return first if first == last else FROM_TO.say(language, first=first, last=last)
-
-
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
