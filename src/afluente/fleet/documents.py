@@ -175,6 +175,7 @@ def _built_in(signer: HubSigner) -> dict[str, Json]:
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "chunk_bytes": CHUNK_BYTES,
         "most_bytes_per_second": 0,
+        "send_at": "",
         "hub_keys": list(signer.public_keys),
     }
 

@@ -1,0 +1,271 @@
+"""The agents' door.
+
+Invariant: nothing but an enrolment and the public files of updates is answered without a good signature; a body is
+bounded before it is read and a chunk's sender is known before; the same message given again does nothing again.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TypeVar
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from afluente.fleet import agents, facts
+from afluente.fleet.authentication import authenticate
+from afluente.fleet.enrolment import enrol
+from afluente.fleet.heartbeats import Cloned, register_heartbeat
+from afluente.fleet.identity import AgentIdentity
+from afluente.fleet.refusal import Refusal
+from afluente.hub import bundles
+from afluente.hub.errors import answer_errors
+from afluente.hub.limits import Bounds, read_bounded
+from afluente.hub.parts import HubParts
+from afluente.hub.rate import FailureRate
+from afluente.hub.signed_request import check_content, read_signed
+from afluente.hub.threads import Threads
+from afluente.hub.update_files import update_file
+from afluente.state.fleet_schema import SLOTS
+from afluente_agent.protocol.limits import MAX_BUNDLE_BYTES, MAX_CHUNK_BYTES
+from afluente_agent.protocol.messages import (
+    EnrolmentRequest,
+    Heartbeat,
+    KeyRequest,
+    SlotRequest,
+    TransmissionStart,
+    TransmissionState,
+    from_json,
+    to_json,
+)
+from afluente_agent.protocol.signing import Signed
+
+Part = TypeVar("Part")
+OFFSET_HEADER = "Upload-Offset"
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OFFSET = re.compile(r"[0-9]{1,15}")
+
+
+def agents_app(parts: HubParts, threads: Threads) -> FastAPI:
+    """The app; it publishes no description of itself."""
+    app = FastAPI(title="Afluente: agents", openapi_url=None)
+    answer_errors(app, parts.clock)
+    app.add_middleware(Bounds, settings=parts.settings, clock=parts.clock, is_buffering=False)
+    door = AgentsDoor(parts, threads)
+    for method, path, answer in (
+        ("POST", "/v1/enrol", door.enrol),
+        ("POST", "/v1/heartbeat", door.heartbeat),
+        ("POST", "/v1/slot", door.slot),
+        ("DELETE", "/v1/slot/{slot}", door.release),
+        ("POST", "/v1/transmissions", door.start),
+        ("GET", "/v1/transmissions/{transmission}", door.state),
+        ("HEAD", "/v1/transmissions/{transmission}", door.state),
+        ("PATCH", "/v1/transmissions/{transmission}", door.append),
+        ("POST", "/v1/keys", door.keys),
+        ("POST", "/v1/bundle", door.bundle),
+        ("GET", "/updates/{name:path}", door.updates),
+        ("HEAD", "/updates/{name:path}", door.updates),
+        ("GET", "/health", door.health),
+    ):
+        app.add_api_route(path, answer, methods=[method], response_class=Response, response_model=None)
+    return app
+
+
+class AgentsDoor:
+    """What each address of the agents' door does."""
+
+    def __init__(self, parts: HubParts, threads: Threads) -> None:
+        self._parts = parts
+        self._threads = threads
+        self._enrolments = FailureRate(parts.settings.enrolments_a_minute, now=time.monotonic)
+
+    async def enrol(self, request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        if wait := self._enrolments.wait_seconds(address):
+            raise Refusal(
+                "enrolment.too_often",
+                "muitas tentativas de instalação daqui; espere um minuto",
+                "too many attempts to enrol from here; wait a minute",
+                status=429,
+                retry_after_seconds=wait,
+            )
+        body = await self._read(request)
+        parts = self._parts
+
+        def work() -> bytes:
+            message = from_json(EnrolmentRequest, body)
+            with parts.database.write() as connection:
+                return to_json(enrol(connection, message, at=parts.clock.now(), hub_signer=parts.signer))
+
+        try:
+            return _json(await self._threads.state(work))
+        except Refusal:
+            self._enrolments.failed(address)
+            raise
+
+    async def heartbeat(self, request: Request) -> Response:
+        signed, signature, body = await self._signed(request)
+        parts = self._parts
+
+        def work() -> bytes:
+            message = from_json(Heartbeat, body)
+            at = parts.clock.now()
+            with parts.database.write() as connection:
+                answer = register_heartbeat(
+                    connection,
+                    authenticate(connection, signed, signature, at=at),
+                    message,
+                    at=at,
+                    signer=parts.signer,
+                    learn_activity=parts.learn_activity,
+                    next_in_seconds=parts.settings.heartbeat_seconds,
+                )
+            if isinstance(answer, Cloned):
+                raise answer.refusal
+            return to_json(answer)
+
+        return _json(await self._threads.state(work))
+
+    async def slot(self, request: Request) -> Response:
+        admission = _present(self._parts.admission)
+        signed, signature, body = await self._signed(request)
+
+        def work() -> bytes:
+            message = from_json(SlotRequest, body)
+            return to_json(admission.ask(self._known(signed, signature), message))
+
+        return _json(await self._threads.state(work))
+
+    async def release(self, request: Request) -> Response:
+        admission = _present(self._parts.admission)
+        slot = request.path_params["slot"]
+        signed, signature, _ = await self._signed(request)
+
+        def work() -> None:
+            identity = self._known(signed, signature)
+            with self._parts.database.read() as connection:
+                site = connection.execute(sa.select(SLOTS.c.site).where(SLOTS.c.id == slot)).scalar_one_or_none()
+            if site == identity.site:
+                admission.release(slot)
+
+        await self._threads.state(work)
+        return Response(status_code=204)
+
+    async def start(self, request: Request) -> Response:
+        uploads = _present(self._parts.uploads)
+        signed, signature, body = await self._signed(request)
+        identity = await self._threads.state(lambda: self._known(signed, signature))
+        state = await self._threads.uploads(lambda: uploads.start(identity, from_json(TransmissionStart, body)))
+        return _state(state)
+
+    async def state(self, request: Request) -> Response:
+        uploads = _present(self._parts.uploads)
+        transmission = _transmission(request)
+        signed, signature, _ = await self._signed(request)
+        identity = await self._threads.state(lambda: self._known(signed, signature))
+        return _state(await self._threads.uploads(lambda: uploads.state(identity, transmission)))
+
+    async def append(self, request: Request) -> Response:
+        uploads = _present(self._parts.uploads)
+        transmission = _transmission(request)
+        signed, signature = read_signed(request.scope, covered=(OFFSET_HEADER,))
+        text = signed.headers[0][1]
+        if _OFFSET.fullmatch(text) is None:
+            raise Refusal("bad_offset", "Upload-Offset não é um número", "Upload-Offset is not a number")
+        identity = await self._threads.state(lambda: self._known(signed, signature))
+        chunk = await self._read(request, most_bytes=MAX_CHUNK_BYTES)
+
+        def work() -> int:
+            check_content(signed, chunk)
+            return uploads.append(identity, transmission, int(text), chunk, signed.content_sha256)
+
+        offset = await self._threads.uploads(work)
+        return Response(status_code=204, headers={OFFSET_HEADER: str(offset)})
+
+    async def keys(self, request: Request) -> Response:
+        signed, signature, body = await self._signed(request)
+        parts = self._parts
+
+        def work() -> bytes:
+            message = from_json(KeyRequest, body)
+            at = parts.clock.now()
+            with parts.database.write() as connection:
+                identity = authenticate(connection, signed, signature, at=at)
+                return to_json(agents.rotate_key(connection, identity, message, at=at))
+
+        return _json(await self._threads.state(work))
+
+    async def bundle(self, request: Request) -> Response:
+        folder = _present(self._parts.bundles_folder)
+        signed, signature = read_signed(request.scope)
+        identity = await self._threads.state(lambda: self._known(signed, signature))
+        content = await self._read(request, most_bytes=MAX_BUNDLE_BYTES)
+        clock = self._parts.clock
+
+        def work() -> None:
+            check_content(signed, content)
+            bundle = bundles.keep(folder, identity.site, content, at=clock.now())
+            with self._parts.database.write() as connection:
+                facts.record(
+                    connection,
+                    site=identity.site,
+                    agent=identity.agent,
+                    code="bundle_received",
+                    at=clock.now(),
+                    evidence={"bundle": bundle},
+                )
+
+        await self._threads.uploads(work)
+        return Response(status_code=204)
+
+    async def updates(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return await self._threads.uploads(lambda: update_file(self._parts.updates_folder, name))
+
+    async def health(self) -> Response:
+        return _json(b'{"status":"ok"}')
+
+    async def _signed(self, request: Request) -> tuple[Signed, str, bytes]:
+        signed, signature = read_signed(request.scope)
+        body = await self._read(request)
+        check_content(signed, body)
+        return signed, signature, body
+
+    async def _read(self, request: Request, *, most_bytes: int = 0) -> bytes:
+        if most_bytes:
+            return await read_bounded(request.scope, request.receive, self._parts.settings, most_bytes=most_bytes)
+        return await read_bounded(request.scope, request.receive, self._parts.settings)
+
+    def _known(self, signed: Signed, signature: str) -> AgentIdentity:
+        with self._parts.database.write() as connection:
+            return authenticate(connection, signed, signature, at=self._parts.clock.now())
+
+
+def _present(part: Part | None) -> Part:
+    if part is None:
+        raise Refusal(
+            "hub_part_missing",
+            "este hub ainda não faz isto; tente mais tarde",
+            "this hub does not do that yet; try later",
+            status=503,
+            retry_after_seconds=300,
+        )
+    return part
+
+
+def _transmission(request: Request) -> str:
+    transmission: str = request.path_params["transmission"]
+    if _ID.fullmatch(transmission) is None:
+        raise Refusal("unknown_transmission", "este envio não existe", "there is no such transmission", status=404)
+    return transmission
+
+
+def _state(state: TransmissionState) -> Response:
+    return Response(to_json(state), headers={OFFSET_HEADER: str(state.offset)}, media_type="application/json")
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, media_type="application/json")
