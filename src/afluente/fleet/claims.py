@@ -1,0 +1,138 @@
+"""Who loads which transmission: claims by lease in the state, good for several hub processes.
+
+Invariant: the transmissions of a site's list are loaded in the order in which they began, one at a time; a claim that
+ran out can no longer end anything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from afluente.fleet.transmission import Transmission
+from afluente.state.fleet_schema import TRANSMISSIONS
+
+OPEN_STATES = ("landed", "loading")
+
+
+def claim(
+    connection: sa.Connection, *, worker: str, at: datetime, lease_seconds: float, limit: int = 1
+) -> list[Transmission]:
+    """Take landed transmissions that are due, the longest landed first. Needs a write transaction."""
+    table, earlier = TRANSMISSIONS, TRANSMISSIONS.alias()
+    is_first = ~sa.exists().where(
+        earlier.c.site == table.c.site,
+        earlier.c.list_name == table.c.list_name,
+        earlier.c.state.in_(OPEN_STATES),
+        sa.or_(
+            earlier.c.started_at < table.c.started_at,
+            sa.and_(earlier.c.started_at == table.c.started_at, earlier.c.id < table.c.id),
+        ),
+    )
+    due = (
+        sa.select(table.c.id)
+        .where(
+            table.c.state.in_(OPEN_STATES),
+            sa.or_(table.c.due_at.is_(None), table.c.due_at <= at),
+            table.c.landed_path.is_not(None),
+            is_first,
+        )
+        .order_by(table.c.landed_at, table.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(connection.execute(due).scalars())
+    if not ids:
+        return []
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id.in_(ids))
+        .values(
+            state="loading",
+            claimed_by=worker,
+            attempts=table.c.attempts + 1,
+            due_at=at + timedelta(seconds=lease_seconds),
+        )
+    )
+    rows = connection.execute(sa.select(table).where(table.c.id.in_(ids)).order_by(table.c.landed_at, table.c.id))
+    return [_read(row) for row in rows]
+
+
+def renew(
+    connection: sa.Connection, transmission: Transmission, *, worker: str, at: datetime, lease_seconds: float
+) -> bool:
+    """Hold a claim for longer; False when it is no longer ours."""
+    return _end(connection, transmission, worker, due_at=at + timedelta(seconds=lease_seconds))
+
+
+def finish(connection: sa.Connection, transmission: Transmission, *, worker: str, at: datetime) -> bool:
+    """The transmission is loaded. False when the claim had run out: whoever took it over ends it."""
+    return _end(
+        connection, transmission, worker, state="loaded", loaded_at=at, due_at=None, claimed_by=None, error_code=None
+    )
+
+
+def put_back(
+    connection: sa.Connection, transmission: Transmission, *, worker: str, due_at: datetime, error_code: str
+) -> bool:
+    """It will be tried again at `due_at`."""
+    return _end(connection, transmission, worker, state="landed", due_at=due_at, claimed_by=None, error_code=error_code)
+
+
+def refuse(connection: sa.Connection, transmission: Transmission, *, worker: str, error_code: str) -> bool:
+    """It will never be loaded."""
+    return _end(connection, transmission, worker, state="refused", due_at=None, claimed_by=None, error_code=error_code)
+
+
+def next_due(connection: sa.Connection) -> datetime | None:
+    """When the next transmission waits to be loaded; None when none is open. A time that passed means now."""
+    table = TRANSMISSIONS
+    query = sa.select(sa.func.coalesce(table.c.due_at, table.c.landed_at, table.c.started_at).label("due")).where(
+        table.c.state.in_(OPEN_STATES)
+    )
+    return connection.execute(query.order_by("due").limit(1)).scalar()
+
+
+def state_of(connection: sa.Connection, transmission_id: str) -> str | None:
+    return connection.execute(
+        sa.select(TRANSMISSIONS.c.state).where(TRANSMISSIONS.c.id == transmission_id)
+    ).scalar_one_or_none()
+
+
+def _end(connection: sa.Connection, transmission: Transmission, worker: str, **values: object) -> bool:
+    table = TRANSMISSIONS
+    ended = connection.execute(
+        sa.update(table)
+        .where(
+            table.c.id == transmission.id,
+            table.c.state == "loading",
+            table.c.claimed_by == worker,
+            table.c.attempts == transmission.attempts,
+        )
+        .values(**values)
+    )
+    return ended.rowcount == 1
+
+
+def _read(row: sa.Row[Any]) -> Transmission:
+    start = row.start
+    return Transmission(
+        id=row.id,
+        site=row.site,
+        agent=row.agent,
+        list_name=row.list_name,
+        kind=row.kind,
+        base=row.base,
+        rows=row.rows,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        schema=str(start.get("schema", "")),
+        columns=tuple(str(column) for column in start.get("columns", ())),
+        catalogue_version=int(start.get("catalogue_version", 0)),
+        extracted_at=int(start.get("extracted_at", 0)),
+        started_at=row.started_at,
+        landed_path=row.landed_path,
+        attempts=row.attempts,
+    )

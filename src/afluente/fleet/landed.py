@@ -1,0 +1,72 @@
+"""Landed files, read back for loading: verified first, then unpacked within bounds.
+
+Invariant: no byte is unpacked of a file whose size or digest is not what was announced, and no more is unpacked than
+the bounds allow, whatever the file says of itself; memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from afluente.fleet.refusal import FleetError
+from afluente_agent.protocol.limits import MAX_UNPACKED_RATIO
+
+OpenLanded = Callable[[str], AbstractContextManager[BinaryIO]]
+"""Opens a landed file by its path as the state keeps it; gives the compressed stream, decrypted."""
+
+READ_BYTES = 1 << 18
+FREE_UNPACKED_BYTES = 1 << 24
+"""So much may be unpacked whatever the ratio: a short list of equal rows is no bomb."""
+MAX_WINDOW_BYTES = 1 << 25
+
+
+def plain_files(folder: Path) -> OpenLanded:
+    """Landed files that stand unencrypted below a folder."""
+    root = folder.resolve()
+
+    def open_landed(path: str) -> AbstractContextManager[BinaryIO]:
+        wanted = (root / path).resolve()
+        if not wanted.is_relative_to(root):
+            raise FleetError("loading.path", "the landed file lies outside the landing")
+        try:
+            return wanted.open("rb")
+        except FileNotFoundError as error:
+            raise FleetError("loading.file_missing", "the landed file is not there", hint="ask for it again") from error
+
+    return open_landed
+
+
+def verify(stream: BinaryIO, *, size_bytes: int, sha256: str) -> None:
+    """Read a stream to its end; FleetError unless it is what was announced."""
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := stream.read(READ_BYTES):
+        size += len(chunk)
+        if size > size_bytes:
+            break
+        digest.update(chunk)
+    if size != size_bytes:
+        raise FleetError("loading.size", f"the landed file has {size} bytes or more, not {size_bytes}")
+    if digest.hexdigest() != sha256:
+        raise FleetError("loading.digest", "the landed file's sha256 is not the announced one")
+
+
+def unpacked(stream: BinaryIO, *, size_bytes: int, most_ratio: int = MAX_UNPACKED_RATIO) -> Iterator[bytes]:
+    """The text of a zstd stream in pieces. Raises FleetError: damaged, or larger than the ratio allows."""
+    import zstandard
+
+    left = max(FREE_UNPACKED_BYTES, size_bytes * most_ratio)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+    try:
+        with unpacker.stream_reader(stream, read_across_frames=True, closefd=False) as reader:
+            while chunk := reader.read(READ_BYTES):
+                left -= len(chunk)
+                if left < 0:
+                    raise FleetError("loading.bomb", f"the landed file unpacks to over {most_ratio} times its size")
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise FleetError("loading.damaged", "the landed file is not a whole zstd stream") from error

@@ -1,0 +1,47 @@
+"""The measuring of the central database, once a second by one of the hub's processes.
+
+Invariant: a database that does not answer counts as the slowest, so that the window closes rather than stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from afluente.core.errors import AfluenteError
+from afluente.fleet.admission import Admission
+from afluente.fleet.central import Central
+from afluente.fleet.window import WORST_MS, Window
+
+_log = logging.getLogger(__name__)
+
+
+async def measure(central: Central, admission: Admission, *, query: str | None = None) -> Window | None:
+    """One measurement, if it is this process's turn; None when it is not."""
+    if not await asyncio.to_thread(admission.begin_probe):
+        return None
+    try:
+        latency_ms = await central.probe(query)
+    except AfluenteError as error:
+        _log.warning("the central database does not answer the probe", extra={"code": error.code})
+        latency_ms = WORST_MS
+    return await asyncio.to_thread(admission.observe, latency_ms)
+
+
+async def run(
+    central: Central,
+    admission: Admission,
+    stop: asyncio.Event,
+    *,
+    interval_seconds: float = 1.0,
+    query: str | None = None,
+) -> None:
+    """Measure until told to stop. A state that fails is logged and tried again."""
+    while not stop.is_set():
+        try:
+            await measure(central, admission, query=query)
+        except AfluenteError as error:
+            _log.error("the probe could not be kept", extra={"code": error.code})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), interval_seconds)
