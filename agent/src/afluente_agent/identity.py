@@ -62,6 +62,9 @@ class IdentityStore:
             )
         return found
 
+    def exists(self) -> bool:
+        return (self.folder / CURRENT).exists()
+
     def ensure(self) -> Identity:
         """The key in use, made now when there is none. IdentityError, and never a new key over an unreadable one."""
         with durable.locked(self.folder / "identity.lock"):

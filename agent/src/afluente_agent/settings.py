@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -67,7 +67,8 @@ class Settings:
     """`proxy`: empty follows the system, `none` goes direct, else the address of one. `ca_file`: more
     authorities to trust (PEM). Times are the hub's, in seconds.
 
-    `send_at` is HH:MM of the site's clock, empty for any hour; `ended_remedies` the ids already carried out.
+    `send_at` is HH:MM of the site's clock, empty for any hour; `remedy_outcomes` what became of the
+    last remedies by their ids, and `untold_remedies` those that no heartbeat told yet.
     """
 
     hub: str = ""
@@ -90,7 +91,8 @@ class Settings:
     last_extracted_at: int = 0
     last_sent_at: int = 0
     pec_version: str = ""
-    ended_remedies: tuple[str, ...] = field(default=())
+    remedy_outcomes: Mapping[str, str] = field(default_factory=dict)
+    untold_remedies: tuple[str, ...] = ()
 
     @property
     def is_enrolled(self) -> bool:

@@ -1,0 +1,277 @@
+"""The service's main loop: heartbeat, reading, slot, sending, update, remedies, each in its time.
+
+Invariant: a part that fails puts off itself alone, with a fact and a longer wait; a heartbeat goes out whatever else
+is broken; nothing here keeps the machine from being switched off at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from afluente_agent import __version__, fact_codes, schedule
+from afluente_agent.alive import Alive
+from afluente_agent.client import HubClient
+from afluente_agent.errors import AgentError, HubError, RefusedError
+from afluente_agent.facts import Journal, leaver
+from afluente_agent.failure import Failure
+from afluente_agent.heartbeat import beat
+from afluente_agent.identity import IdentityStore
+from afluente_agent.key_rotation import rotate
+from afluente_agent.machine import describe
+from afluente_agent.parts import RESTART, MakeParts, Parts
+from afluente_agent.protocol.messages import HeartbeatAnswer, SlotAnswer, SlotRequest, Spool
+from afluente_agent.remedies import Deeds, carry_out
+from afluente_agent.settings import DataFolder, Settings, SettingsStore
+
+UPDATE_SECONDS = 4 * 3600
+LONGEST_NAP_SECONDS = 60.0
+LEAST_NAP_SECONDS = 1.0
+REFUSED_WAIT_SECONDS = 900.0
+"""After a 401 that the clock does not explain: the key is kept, and asked with again later."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Timer:
+    """When a part is due, in seconds of the steady clock, and its failures in a row."""
+
+    due: float = 0.0
+    failures: int = 0
+    since: int = 0
+
+
+@dataclass(slots=True)
+class Timers:
+    heartbeat: Timer = field(default_factory=Timer)
+    reading: Timer = field(default_factory=Timer)
+    sending: Timer = field(default_factory=Timer)
+    update: Timer = field(default_factory=Timer)
+
+
+class Loop:
+    """The loop of an enrolled agent. `now` is the machine's clock, `steady` one that never jumps."""
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        make_parts: MakeParts,
+        *,
+        now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+        connect: Callable[..., HubClient] = HubClient,
+    ) -> None:
+        """Opens the folder. AgentError."""
+        self.store = SettingsStore(folder)
+        self.identities = IdentityStore(folder.identity)
+        self._steady, self._dice = steady, dice
+        settings = self.store.load()
+        self.client = connect(
+            settings, self.identities.load(), now=now, on_offset=self._on_offset, on_failure=self._on_failure
+        )
+        self.journal = Journal(folder.journal, clock=self.client.clock)
+        self._leave = leaver(lambda: self.journal)
+        self.parts: Parts = make_parts(folder, self._leave)
+        self.timers = Timers()
+        self._machine = describe(folder.root, install_id=settings.install_id)
+        self._started_at = 0
+        self._update_status = ""
+        self._alive = Alive(folder.root / "alive", self.client.clock, self._leave)
+        self.must_restart = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop, or until an update asks for a new process."""
+        self._leave(fact_codes.STARTED, version=__version__)
+        self._alive.begin()
+        settings = self.store.load()
+        self.timers.update.due = self._steady() + schedule.jittered(settings.heartbeat_seconds, self._dice, share=0.5)
+        try:
+            while not stop.is_set() and not self.must_restart:
+                stop.wait(self.tick())
+        finally:
+            self._leave(fact_codes.STOPPED, version=__version__)
+            self._alive.end()
+            self.client.close()
+
+    def tick(self) -> float:
+        """Do what is due; the seconds until something is due again."""
+        heartbeat = self.timers.heartbeat
+        has_gap = self._alive.has_gap()
+        if has_gap and heartbeat.failures == 0:
+            heartbeat.due = min(heartbeat.due, self._steady())
+        is_answered = self._part("heartbeat", heartbeat, self._heartbeat)
+        if is_answered or not has_gap:
+            self._alive.note()
+            has_gap = False
+        self._part("reading", self.timers.reading, self._read)
+        self._part("sending", self.timers.sending, self._send)
+        self._part("update", self.timers.update, self._update)
+        if not has_gap:
+            self._alive.touch()
+        timers = self.timers
+        soonest = min(one.due for one in (timers.heartbeat, timers.reading, timers.sending, timers.update))
+        return min(max(soonest - self._steady(), LEAST_NAP_SECONDS), LONGEST_NAP_SECONDS)
+
+    def _part(self, name: str, timer: Timer, do: Callable[[Timer], float]) -> bool:
+        """Run a part when it is due; it says the seconds to its next time. Whether it ran and did not fail."""
+        if self.must_restart or self._steady() < timer.due:
+            return False
+        try:
+            wait = do(timer)
+        except HubError as error:
+            wait = self._put_off(timer, error)
+            _log.warning("%s put off", name, extra={"code": error.code, "seconds": int(wait)})
+        except AgentError as error:
+            timer.failures += 1
+            wait = schedule.wait_after(timer.failures + 3, self._dice)
+            _log.error("%s failed", name, extra={"code": error.code, "seconds": int(wait)})
+        except Exception as error:  # noqa: BLE001 - the boundary of the service: one part must not end the others
+            timer.failures += 1
+            wait = schedule.wait_after(timer.failures + 4, self._dice)
+            self._leave(fact_codes.CRASHED, part=name, error=type(error).__name__)
+            _log.exception("%s crashed", name)
+        else:
+            timer.failures = 0
+        timer.due = self._steady() + wait
+        return timer.failures == 0
+
+    def _put_off(self, timer: Timer, error: HubError) -> float:
+        if timer.failures == 0:
+            timer.since = self.client.clock.time()
+        timer.failures += 1
+        if isinstance(error, RefusedError):
+            self._leave(fact_codes.HTTP_STATUS, status=error.status, code=_hub_code(error))
+            if error.status in (401, 403):
+                return schedule.jittered(REFUSED_WAIT_SECONDS, self._dice, share=0.3)
+        return schedule.wait_after(timer.failures, self._dice, asked_seconds=error.retry_after_seconds)
+
+    def _heartbeat(self, timer: Timer) -> float:
+        if self._started_at == 0:
+            self._started_at = self.client.clock.time()
+        answer = beat(
+            self.store,
+            self.client,
+            self.journal,
+            machine=self._machine,
+            spool=self._waiting(),
+            started_at=self._started_at,
+            update_status=self._update_status,
+        )
+        if timer.failures:
+            self._leave(fact_codes.REACHED, failures=timer.failures, since=timer.since)
+        self._obey(answer)
+        seconds = answer.next_in_seconds if answer.next_in_seconds > 0 else self.store.load().heartbeat_seconds
+        is_more_to_tell = self.journal.waiting() > 0 or bool(self.store.load().untold_remedies)
+        return schedule.jittered(min(seconds, 30) if is_more_to_tell else seconds, self._dice)
+
+    def _obey(self, answer: HeartbeatAnswer) -> None:
+        if answer.remedies:
+            deeds = Deeds(self._resend, self._diagnose, self._rotate, self.parts.roll_back, self._update_to)
+            carry_out(self.store, answer.remedies, deeds, self._leave)
+        if answer.needs_key_rotation or self.identities.has_next():
+            try:
+                self._rotate()
+            except AgentError as error:
+                _log.warning("the key was not rotated", extra={"code": error.code})
+
+    def _read(self, _timer: Timer) -> float:
+        settings, at = self.store.load(), self.client.clock.time()
+        if not self.client.clock.is_confirmed and settings.last_extracted_at > at:
+            return schedule.jittered(60, self._dice)
+        if settings.catalogue_version == 0 or not schedule.is_due(
+            at, settings.last_extracted_at, send_at=settings.send_at, agent=settings.agent
+        ):
+            return schedule.jittered(60, self._dice)
+        if schedule.is_missed(at, settings.last_extracted_at, send_at=settings.send_at, agent=settings.agent):
+            planned = schedule.planned_before(at, send_at=settings.send_at, agent=settings.agent)
+            self._leave(fact_codes.MISSED_RUN, planned=planned, now=at)
+        self._extract(settings)
+        return schedule.jittered(60, self._dice)
+
+    def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> str:
+        at = self.client.clock.time()
+        try:
+            extraction = self.parts.extract(settings, only=only, is_full=is_full)
+        except AgentError as error:
+            self._leave(fact_codes.EXTRACT_FAILED, code=error.code)
+            raise
+        for code in extraction.failed:
+            self._leave(fact_codes.EXTRACT_FAILED, code=code)
+        self._leave(fact_codes.EXTRACTED, lists=extraction.lists, rows=extraction.rows)
+        pec_version = extraction.pec_version or settings.pec_version
+        if only:
+            self.store.update(pec_version=pec_version)
+        else:
+            self.store.update(last_extracted_at=at, pec_version=pec_version)
+        self.timers.sending.due = self._steady()
+        return f"lists {extraction.lists} rows {extraction.rows}"
+
+    def _send(self, _timer: Timer) -> float:
+        waiting = self._waiting()
+        if waiting.waiting_segments == 0:
+            return schedule.jittered(60, self._dice)
+        request = SlotRequest(waiting.waiting_bytes, waiting.waiting_segments, waiting.oldest_at)
+        slot = self.client.call("POST", "/v1/slot", request, SlotAnswer)
+        if not slot.slot:
+            self._leave(fact_codes.SLOT_DEFERRED, seconds=slot.retry_after_seconds, reason=slot.reason)
+            return schedule.jittered(max(slot.retry_after_seconds, 5), self._dice, share=0.05)
+        settings = self.store.load()
+        try:
+            sending = self.parts.send(settings, self.client, slot)
+        except AgentError as error:
+            self._leave(fact_codes.SEND_FAILED, code=error.code)
+            raise
+        finally:
+            self._release(slot.slot)
+        if sending.transmissions:
+            self._leave(fact_codes.SENT, transmissions=sending.transmissions, bytes=sending.size_bytes)
+            self.store.update(last_sent_at=self.client.clock.time())
+        return max(sending.retry_after_seconds, schedule.jittered(60, self._dice) if sending.is_all else 5.0)
+
+    def _release(self, slot: str) -> None:
+        try:
+            self.client.request("DELETE", f"/v1/slot/{slot}")
+        except HubError as error:
+            _log.info("the slot was not given back; it ends by itself", extra={"code": error.code})
+
+    def _update(self, _timer: Timer) -> float:
+        self._update_to("")
+        return schedule.jittered(UPDATE_SECONDS, self._dice, share=0.3)
+
+    def _update_to(self, version: str) -> str:
+        status = self.parts.update(self.store.load(), self.client, version=version)
+        self._update_status = status
+        self.must_restart = status == RESTART
+        return status
+
+    def _resend(self, name: str) -> str:
+        return self._extract(self.store.load(), only=name, is_full=True)
+
+    def _diagnose(self) -> str:
+        codes = self.parts.diagnose(self.store.load())
+        return f"findings {','.join(codes)}" if codes else "no findings"
+
+    def _rotate(self) -> str:
+        key = rotate(self.identities, self.client).key
+        self._leave(fact_codes.KEY_ROTATED, key=key)
+        return f"key {key}"
+
+    def _waiting(self) -> Spool:
+        return self.parts.waiting()
+
+    def _on_offset(self, before: int, now: int) -> None:
+        self._leave(fact_codes.CLOCK_CORRECTED, before=before, now=now)
+        self.store.update(clock_offset_seconds=now)
+
+    def _on_failure(self, failure: Failure) -> None:
+        self._leave(failure.code, **failure.evidence)
+
+
+def _hub_code(error: RefusedError) -> str:
+    return "" if error.code.startswith("hub.") else error.code
