@@ -85,18 +85,18 @@ class Admission:
                 case Waiting():
                     return self._queue(connection, decision, own, now, current)
 
-    def release(self, slot: str, *, site: str) -> bool:
-        """The holder has sent all. False when the slot had ended, or is another site's."""
+    def release(self, slot: str) -> None:
+        """The holder, which the caller made sure of, has sent all. A slot that ended already is nothing to end."""
         now = self._clock.now()
         with self._database.write() as connection:
-            place = (SLOTS.c.id == slot, SLOTS.c.site == site)
-            granted_at = connection.execute(sa.select(SLOTS.c.granted_at).where(*place)).scalar_one_or_none()
+            granted_at = connection.execute(
+                sa.select(SLOTS.c.granted_at).where(SLOTS.c.id == slot)
+            ).scalar_one_or_none()
             if granted_at is None:
-                return False
-            connection.execute(sa.delete(SLOTS).where(*place))
-        held = (now - granted_at).total_seconds()
-        self._typical_seconds += 0.1 * (max(0.05, held) - self._typical_seconds)
-        return True
+                return
+            connection.execute(sa.delete(SLOTS).where(SLOTS.c.id == slot))
+        held_seconds = (now - granted_at).total_seconds()
+        self._typical_seconds += 0.1 * (max(0.05, held_seconds) - self._typical_seconds)
 
     def observe(self, latency_ms: float) -> Window:
         """Move the window by a measurement of the central database's latency."""

@@ -6,6 +6,7 @@ and the moment its transmission began, and a commit that is there already is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from afluente.core.tables import TableName
 from afluente.fleet.landed import OpenLanded, unpacked
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.transmission import Transmission, check_names
-from afluente_agent.list_format import FIXED_COLUMNS, lines
+from afluente_agent.list_format import EXTRA_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BATCH_BYTES = 4 << 20
-_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ESCAPED = re.compile(r"\\(.)")
+_ESCAPES = {"\\": "\\", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 class LakeBronze:
@@ -50,7 +52,7 @@ class LakeBronze:
             snapshot = self._lake.widen(table, schema)
             schema = snapshot.schema
         with open_landed(transmission.landed_path) as stream:
-            pieces = unpacked(stream, size_bytes=transmission.size_bytes)
+            pieces = unpacked(stream, columns=len(transmission.columns), size_bytes=transmission.size_bytes)
             batches = self._batches(transmission, pieces, schema)
             files = self._lake.write_batches(table, schema, batches)
 
@@ -78,9 +80,9 @@ class LakeBronze:
         now = self._clock.now()
         buffered: list[list[str | None]] = []
         size, first = 0, 1
-        for line in lines(pieces):
-            buffered.append(read_line(line, len(transmission.columns)))
-            size += len(line)
+        for block in pieces:
+            buffered += [read_line(line) for line in block[:-1].split(b"\n")] if block else []
+            size += len(block)
             if size >= BATCH_BYTES:
                 yield _batch(transmission, buffered, first, now, schema)
                 first += len(buffered)
@@ -89,15 +91,12 @@ class LakeBronze:
             yield _batch(transmission, buffered, first, now, schema)
 
 
-def read_line(line: bytes, columns: int) -> list[str | None]:
-    """The fields of a line, unescaped. Raises FleetError."""
+def read_line(line: bytes) -> list[str | None]:
+    """The fields of a checked line, unescaped. Raises FleetError."""
     try:
-        fields = [_read_field(field) for field in line.decode().split("\t")]
+        return [_read_field(field) for field in line.decode().split("\t")]
     except UnicodeDecodeError:
         raise FleetError("loading.rows", "a line of the list is not UTF-8") from None
-    if len(fields) != len(FIXED_COLUMNS) + columns:
-        raise FleetError("loading.rows", "a line of the list has not its number of fields")
-    return fields
 
 
 def _read_field(field: str) -> str | None:
@@ -105,25 +104,13 @@ def _read_field(field: str) -> str | None:
         return field
     if field == "\\N":
         return None
-    parts = field.split("\\")
-    read = [parts[0]]
-    is_escaped_backslash = False
-    for part in parts[1:]:
-        if is_escaped_backslash:
-            read.append(part)
-            is_escaped_backslash = False
-        elif not part:
-            read.append("\\")
-            is_escaped_backslash = True
-        else:
-            read.append(_ESCAPES.get(part[0], part[0]) + part[1:])
-    return "".join(read)
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[1]], field)
 
 
 def _schema(columns: tuple[str, ...]) -> pa.Schema:
     import pyarrow as pa
 
-    texts = ("site", *FIXED_COLUMNS, "_kind", *columns)
+    texts = ("site", *EXTRA_COLUMNS, "_kind", *columns)
     return pa.schema(
         [
             *((name, pa.string()) for name in texts),
@@ -141,7 +128,7 @@ def _batch(
     import pyarrow as pa
 
     count = len(rows)
-    names = (*FIXED_COLUMNS, *transmission.columns)
+    names = (*EXTRA_COLUMNS, *transmission.columns)
     values = dict(zip(names, zip(*rows, strict=True), strict=True))
     known: dict[str, object] = {
         "site": [transmission.site] * count,

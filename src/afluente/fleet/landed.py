@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from afluente.fleet.refusal import FleetError
+from afluente_agent.list_format import BLOCK_BYTES, MAX_LINE_BYTES, Limits, ListFormatError, read_blocks
 from afluente_agent.protocol.limits import MAX_UNPACKED_RATIO
 
 OpenLanded = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -21,7 +22,6 @@ OpenLanded = Callable[[str], AbstractContextManager[BinaryIO]]
 READ_BYTES = 1 << 18
 FREE_UNPACKED_BYTES = 1 << 24
 """So much may be unpacked whatever the ratio: a short list of equal rows is no bomb."""
-MAX_WINDOW_BYTES = 1 << 25
 
 
 def plain_files(folder: Path) -> OpenLanded:
@@ -55,18 +55,18 @@ def verify(stream: BinaryIO, *, size_bytes: int, sha256: str) -> None:
         raise FleetError("loading.digest", "the landed file's sha256 is not the announced one")
 
 
-def unpacked(stream: BinaryIO, *, size_bytes: int, most_ratio: int = MAX_UNPACKED_RATIO) -> Iterator[bytes]:
-    """The text of a zstd stream in pieces. Raises FleetError: damaged, or larger than the ratio allows."""
-    import zstandard
-
-    left = max(FREE_UNPACKED_BYTES, size_bytes * most_ratio)
-    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+def unpacked(
+    stream: BinaryIO, *, columns: int, size_bytes: int, most_ratio: int = MAX_UNPACKED_RATIO
+) -> Iterator[bytes]:
+    """A list's text in blocks of whole, checked lines. Raises FleetError: damaged, or larger than the ratio allows."""
+    most = max(FREE_UNPACKED_BYTES, size_bytes * most_ratio)
+    limits = Limits(rows=most, unpacked_bytes=most)
+    size = 0
     try:
-        with unpacker.stream_reader(stream, read_across_frames=True, closefd=False) as reader:
-            while chunk := reader.read(READ_BYTES):
-                left -= len(chunk)
-                if left < 0:
-                    raise FleetError("loading.bomb", f"the landed file unpacks to over {most_ratio} times its size")
-                yield chunk
-    except zstandard.ZstdError as error:
-        raise FleetError("loading.damaged", "the landed file is not a whole zstd stream") from error
+        for block in read_blocks(iter(lambda: stream.read(READ_BYTES), b""), columns=columns, limits=limits):
+            size += len(block)
+            yield block
+    except ListFormatError as error:
+        if size + BLOCK_BYTES + MAX_LINE_BYTES >= most:
+            raise FleetError("loading.bomb", f"the landed file unpacks to over {most_ratio} times its size") from error
+        raise FleetError("loading.rows", f"the landed file is not a list: {error}") from error

@@ -181,7 +181,12 @@ class Loader:
                 yield piece
 
     def _pieces(self, stream: BinaryIO, transmission: Transmission) -> Iterator[bytes]:
-        return unpacked(stream, size_bytes=transmission.size_bytes, most_ratio=self._settings.most_unpacked_ratio)
+        return unpacked(
+            stream,
+            columns=len(transmission.columns),
+            size_bytes=transmission.size_bytes,
+            most_ratio=self._settings.most_unpacked_ratio,
+        )
 
     @asynccontextmanager
     async def _kept_claim(self, transmission: Transmission) -> AsyncIterator[None]:
