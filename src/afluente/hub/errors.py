@@ -48,7 +48,7 @@ def refusal_response(refusal: Refusal, clock: Clock) -> Response:
         headers["Upload-Offset"] = str(refusal.offset)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Afluente"
-    if refusal.status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+    if refusal.status == HTTPStatus.REQUEST_TIMEOUT:
         headers["Connection"] = "close"
     return Response(to_json(answer), refusal.status, headers, media_type="application/json")
 

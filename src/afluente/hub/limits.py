@@ -1,7 +1,7 @@
 """Bounds that hold before anything of a request is parsed: bytes, time, requests at once.
 
 Invariant: no more than the bound of a body is ever held, whatever its length header says or hides; a client that sends
-too slowly is let go; each refusal closes the connection it came by.
+too slowly is let go.
 """
 
 from __future__ import annotations

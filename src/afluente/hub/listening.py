@@ -1,7 +1,7 @@
 """Doors that listen: uvicorn, with the bounds that it does not have.
 
 Invariant: a connection that has not said its request's headers within the time is closed, and so is one above the most
-there may be; a door answers before it is told to be ready.
+there may be; what still comes of a body after its answer is thrown away, up to a bound, so that the answer arrives.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from afluente.fleet.refusal import FleetError
+from afluente_agent.protocol.limits import MAX_CHUNK_BYTES
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from afluente.hub.settings import HubSettings
 
 MOST_HEADER_BYTES = 32 * 1024
+MOST_REST_BYTES = 2 * MAX_CHUNK_BYTES
 _BACKLOG = 4096
 
 
@@ -85,23 +87,24 @@ def address(listening: socket.socket) -> str:
 
 def _protocol(settings: HubSettings) -> type[H11Protocol]:
     class Guarded(_GuardedProtocol):
-        header_seconds = settings.header_seconds
-        most_connections = settings.connections
+        bounds = settings
 
     return Guarded
 
 
 class _GuardedProtocol(H11Protocol):
-    header_seconds: ClassVar[float]
-    most_connections: ClassVar[int]
+    bounds: ClassVar[HubSettings]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._header_timer: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
+        self._rest_bytes = 0
+        self._answered_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
+        if len(self.connections) > self.bounds.connections:
             transport.close()
             return
         self._await_headers()
@@ -110,16 +113,46 @@ class _GuardedProtocol(H11Protocol):
         is_waiting = self.conn.their_state is h11.IDLE
         if is_waiting and self._header_timer is None:
             self._await_headers()
+        if self._is_throwing_away():
+            self._rest_bytes += len(data)
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._stop_waiting()
+        if self._rest_bytes > MOST_REST_BYTES and not self.transport.is_closing():
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._rest_bytes = 0
+        if self._is_throwing_away() and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            self._answered_at = self.loop.time()
+            self._watch_rest()
+
+    def _is_throwing_away(self) -> bool:
+        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+
+    def _watch_rest(self) -> None:
+        """Close a connection whose rest of a body comes too slowly, or not at all."""
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+        if not self._is_throwing_away() or self.transport.is_closing():
+            return
+        allowed = self.bounds.patience_seconds + self._rest_bytes / self.bounds.least_bytes_per_second
+        if self.loop.time() - self._answered_at > allowed:
+            self.transport.close()
+            return
+        self._rest_timer = self.loop.call_later(self.bounds.patience_seconds / 2, self._watch_rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
         super().connection_lost(exc)
 
     def _await_headers(self) -> None:
-        self._header_timer = self.loop.call_later(self.header_seconds, self._give_up)
+        self._header_timer = self.loop.call_later(self.bounds.header_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._header_timer is not None:
