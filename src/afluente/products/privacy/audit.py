@@ -86,6 +86,8 @@ class Question:
     system: System
     asked: Bools
     unions: Sequence[Ints]
+    exact: Sequence[Ints]
+    """The classes of each region of which an exact figure was told."""
 
     def cells_of(self, unknown: int) -> Ints:
         """The classes an unknown is made of."""
@@ -101,6 +103,7 @@ def question(known: Knowledge, column: Column, unions: Sequence[Ints], policy: P
     touched = np.zeros(classes.count, dtype=np.bool_)
     for row in rows:
         touched[row.columns] = True
+    exact = [row.columns for row in rows if row.is_exact]
     watched = [union for union in unions if touched[union].all()]
     truth = np.concatenate([totals, [totals[union].sum() for union in watched]])
     for number, union in enumerate(watched):
@@ -108,7 +111,7 @@ def question(known: Knowledge, column: Column, unions: Sequence[Ints], policy: P
         rows.append(Row(members, np.append(np.ones(len(union)), -1.0), 0.0, 0.0, -1, is_exact=True))
     is_hidden = (classes.persons < policy.minimum_persons) | exposed_competitors(known, column, policy)
     asked = np.concatenate([touched & is_hidden, np.ones(len(watched), dtype=np.bool_)])
-    return Question(system(truth, rows, floors=np.where(truth < 0, 2 * truth, 0.0)), asked, watched)
+    return Question(system(truth, rows, floors=np.where(truth < 0, 2 * truth, 0.0)), asked, watched, exact)
 
 
 def _audit_column(
@@ -122,8 +125,7 @@ def _audit_column(
     for at in np.flatnonzero(asking.asked & ~((found.low <= low_enough) & (found.high >= high_enough))):
         naming.add(asking.cells_of(int(at)), column[1], column[0])
     pinned = propagate(asking.system).is_known(truth)[: known.classes.count]
-    exact = [row.columns for row in known.rows(column) if row.is_exact]
-    for group in small_differences(known.classes, exact, pinned, small=policy.minimum_persons):
+    for group in small_differences(known.classes, asking.exact, pinned, small=policy.minimum_persons):
         naming.add(group, column[1], column[0])
     return found.lps
 

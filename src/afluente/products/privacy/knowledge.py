@@ -50,6 +50,7 @@ class Knowledge:
         """What was told of a column, one row or two for each region and bound."""
         rows = []
         seen: set[tuple[int, float, float]] = set()
+        ones = np.ones(int(np.diff(self.classes.parts.starts).max(initial=1)))
         additive = column[0] != "distinct" or self._adds_up(column)
         for at, one in enumerate(self.told):
             mark = (int(self.part_of[at]), one.low, one.high)
@@ -62,10 +63,10 @@ class Knowledge:
             if one.quantity == "share":
                 rows.extend(self._band(one, at, cells))
             elif additive:
-                rows.append(Row(cells, np.ones(len(cells)), one.low, one.high, at, is_exact=one.low == one.high))
+                rows.append(Row(cells, ones[: len(cells)], one.low, one.high, at, is_exact=one.low == one.high))
             else:
-                rows.append(Row(cells, np.ones(len(cells)), one.low, np.inf, at))
-                rows.extend(Row(cell[None], np.ones(1), -np.inf, one.high, at) for cell in cells)
+                rows.append(Row(cells, ones[: len(cells)], one.low, np.inf, at))
+                rows.extend(Row(cell[None], ones[:1], -np.inf, one.high, at) for cell in cells)
         return rows
 
     def small_cells(self) -> list[Ints]:
