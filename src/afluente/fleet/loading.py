@@ -159,8 +159,17 @@ class Loader:
         await asyncio.to_thread(self._check, transmission)
         merged = await self._central.load(transmission, self._content(transmission), at=self._clock.now())
         if self._bronze is not None:
-            await asyncio.to_thread(self._bronze.keep, transmission, self._open_landed)
+            await asyncio.to_thread(self._keep, self._bronze, transmission)
         return merged
+
+    def _keep(self, bronze: Bronze, transmission: Transmission) -> None:
+        """What stands in the central database is never refused for the lake's sake: it is kept at a later attempt."""
+        try:
+            bronze.keep(transmission, self._open_landed)
+        except AfluenteError as error:
+            raise FleetError(
+                "loading.bronze_failed", f"the lake refused: {error.code}", hint=error.hint, retryable=True
+            ) from error
 
     def _check(self, transmission: Transmission) -> None:
         """Refuse what the catalogue does not know and what is not as it was announced."""
