@@ -1,0 +1,206 @@
+"""Ours: the rules over faults of the hub, silences shared by many, loading, the catalogue and updates.
+
+Invariant: while a fault of ours covers a site's moment, no rule about the site is asked.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from afluente.fleet.diagnosis.cause import Cause, rule_of
+from afluente.fleet.diagnosis.verdict import Finding, Rule
+from afluente.fleet.diagnosis.view import SEND_PATIENCE, SILENT_AFTER, SiteView
+
+LEAST_PEERS = 5
+ALL_SILENT = 0.6
+REGION_SILENT = 0.8
+STUCK_AFTER = timedelta(hours=4)
+ROLLOUT_WITHIN = timedelta(hours=2)
+FAULTS = {
+    "hub.down": ("ours.hub_down", 0.95),
+    "hub.stopped": ("ours.hub_down", 0.85),
+    "hub.overloaded": ("ours.hub_down", 0.75),
+    "hub.certificate": ("ours.hub_certificate", 0.95),
+    "hub.signing_key": ("ours.hub_certificate", 0.8),
+    "hub.landing_full": ("ours.hub_disk_full", 0.95),
+    "hub.central_down": ("ours.central_down", 0.9),
+    "hub.central_slow": ("ours.central_down", 0.7),
+}
+"""Facts of the whole hub that keep lists from arriving, the gravest first."""
+_IDENTITY_CODES = ("", "unknown_key", "bad_signature", "replay")
+
+
+def hub_fault(view: SiteView) -> Finding | None:
+    """A fault of ours covers the moment in which the site could have sent."""
+    fault = view.fault
+    if view.is_sent or fault is None:
+        return None
+    is_day_off = not view.day_kind.is_work and not view.is_seen
+    if is_day_off and not any(fact.at >= view.begins_at for fact in view.facts):
+        return None
+    code, confidence = FAULTS[fault.code]
+    until = "" if fault.until is None else fault.until.astimezone(view.timezone).strftime("%d/%m/%Y %H:%M")
+    evidence = {"fact": fault.code, "since": fault.since.astimezone(view.timezone).strftime("%d/%m/%Y %H:%M")}
+    also = sorted({fact.code for fact in view.facts if fact.origin == "agent"})
+    if until:
+        evidence["until"] = until
+    if also:
+        evidence["also_seen"] = ", ".join(also)
+    return Finding(code, confidence, evidence)
+
+
+def shared_silence(view: SiteView) -> Finding | None:
+    """The site is silent at an hour of work, and so are nearly all others, of the country or of its state."""
+    if view.is_sent or view.is_alive or not view.is_today or not view.day_kind.is_work:
+        return None
+    if not view.opens_at + SILENT_AFTER <= view.at < view.closes_at:
+        return None
+    peers = view.peers
+    if peers.fleet >= LEAST_PEERS and peers.fleet_silent >= ALL_SILENT * peers.fleet:
+        share = peers.fleet_silent / peers.fleet
+        return Finding("ours.all_silent", 0.5 + 0.4 * share, {"silent": f"{peers.fleet_silent}/{peers.fleet}"})
+    if peers.uf >= LEAST_PEERS and peers.uf_silent >= REGION_SILENT * peers.uf:
+        evidence = {"silent": f"{peers.uf_silent}/{peers.uf}", "uf": view.uf}
+        return Finding("ours.region_silent", 0.3 + 0.4 * peers.uf_silent / peers.uf, evidence)
+    return None
+
+
+def load_refused(view: SiteView) -> Finding | None:
+    """A list arrived that day and could not be loaded; a drift of its columns is told apart."""
+    refused = [one for one in view.transmissions if one.state == "refused"]
+    for one in sorted(refused, key=lambda one: one.started_at, reverse=True):
+        later = [other for other in view.transmissions if other.list_name == one.list_name and other.state == "loaded"]
+        if any(other.started_at > one.started_at for other in later):
+            continue
+        is_drift = any(word in one.error_code for word in ("schema", "column"))
+        code = "ours.schema_drift" if is_drift else "ours.load_refused"
+        return Finding(code, 0.9, {"list": one.list_name, "code": one.error_code})
+    told = view.told(("hub.load_refused", "hub.schema_drift", "hub.upload_corrupted"))
+    if not told:
+        return None
+    code = "ours.schema_drift" if told[0].code == "hub.schema_drift" else "ours.load_refused"
+    evidence = {key: told[0].evidence[key] for key in ("list", "code", "column") if told[0].evidence.get(key)}
+    return Finding(code, 0.85, evidence | {"fact": told[0].code})
+
+
+def load_stuck(view: SiteView) -> Finding | None:
+    """A list waits in landing for hours."""
+    waiting = [
+        one
+        for one in view.transmissions
+        if one.state in ("landed", "loading") and one.landed_at is not None and view.at - one.landed_at >= STUCK_AFTER
+    ]
+    if waiting:
+        oldest = min(waiting, key=lambda one: one.landed_at or one.started_at)
+        hours = f"{(view.at - (oldest.landed_at or oldest.started_at)) // timedelta(hours=1)}"
+        return Finding("ours.load_stuck", 0.93, {"list": oldest.list_name, "hours": hours, "lists": str(len(waiting))})
+    told = view.told(("hub.load_stuck",))
+    if told and not any(one.state == "loaded" for one in view.transmissions):
+        return Finding("ours.load_stuck", 0.8, {"fact": told[0].code})
+    return None
+
+
+def rollout_in_progress(view: SiteView) -> Finding | None:
+    """The agent went silent while it updates."""
+    step = view.rollout
+    if view.is_sent or view.is_alive or step is None or step.status not in ("offered", "downloaded", "running"):
+        return None
+    last_seen = view.last_seen_at
+    if not timedelta() <= view.at - step.at <= ROLLOUT_WITHIN or (last_seen is not None and last_seen > step.at):
+        return None
+    return Finding("ours.rollout_in_progress", 0.7, {"version": step.version, "status": step.status})
+
+
+def unexplained(view: SiteView) -> Finding | None:
+    """Alive, hours past its usual time, and no fact says why it did not send."""
+    if view.is_sent or not view.is_seen:
+        return None
+    if view.is_today and (not view.is_alive or view.at < view.opens_at + SEND_PATIENCE):
+        return None
+    missing = sorted(view.expected_lists - view.sent_lists)
+    evidence = {"missing": ", ".join(missing)} if missing else {}
+    return Finding("ours.unexplained", 0.45 if view.is_today else 0.35, evidence)
+
+
+RULES = (
+    Rule("ours.hub_fault", 10, hub_fault),
+    Rule("ours.load_refused", 110, load_refused),
+    Rule("ours.load_stuck", 115, load_stuck),
+    rule_of(
+        Cause(
+            "ours.schema_drift",
+            ("query.schema_drift", "pec.version_unknown"),
+            120,
+            0.9,
+            ("list", "relation", "version"),
+            undone_by=("hub.catalogue_published",),
+        )
+    ),
+    rule_of(
+        Cause(
+            "ours.catalogue_refused",
+            ("query.refused", "catalogue.bad_signature", "catalogue.expired"),
+            130,
+            0.9,
+            ("list", "reason", "kind"),
+        )
+    ),
+    rule_of(
+        Cause("ours.transmission_refused", ("send.refused", "send.hub_error"), 140, 0.85, ("code", "list", "status"))
+    ),
+    rule_of(
+        Cause(
+            "ours.identity_refused",
+            ("identity.refused",),
+            145,
+            0.8,
+            ("code",),
+            where=(("code", _IDENTITY_CODES),),
+        )
+    ),
+    Rule("ours.rollout_in_progress", 150, rollout_in_progress),
+    rule_of(
+        Cause(
+            "ours.update_rolled_back",
+            ("update.rolled_back",),
+            160,
+            0.75,
+            ("version", "reason"),
+            undone_by=("update.applied",),
+        )
+    ),
+    Rule("ours.shared_silence", 190, shared_silence),
+    rule_of(Cause("ours.query_limit", ("query.timeout", "query.too_many_rows"), 360, 0.85, ("list", "seconds"))),
+    rule_of(Cause("ours.waiting_turn", ("send.waiting",), 465, 0.8, ("seconds", "reason"))),
+    rule_of(
+        Cause(
+            "ours.schema_drift",
+            ("query.schema_drift", "pec.version_unknown"),
+            720,
+            0.85,
+            ("list", "relation"),
+            is_failure=False,
+        )
+    ),
+    rule_of(
+        Cause(
+            "ours.update_rolled_back",
+            ("update.rolled_back", "update.failed"),
+            725,
+            0.8,
+            ("version", "reason"),
+            is_failure=False,
+        )
+    ),
+    rule_of(
+        Cause(
+            "ours.update_metadata_expired",
+            ("update.metadata_expired", "hub.update_metadata_expired"),
+            730,
+            0.9,
+            ("role",),
+            is_failure=False,
+        )
+    ),
+    Rule("ours.unexplained", 890, unexplained),
+)
