@@ -81,6 +81,22 @@ AGENT_CODES: Final[dict[str, str]] = {
     "unit.stale": "a health unit's newest day lags behind the others [cnes, newest]",
     "doctor.run": "the doctor was run [findings]",
     "remedy.done": "a remedy was carried out [kind, outcome]",
+    "net.hub_unset": "the doctor was run before the agent knew the hub's address",
+    "net.proxy_automatic": "Windows follows an automatic proxy script, which the agent does not [script]",
+    "net.blocked": "a firewall or a filter stands between, or another page answered for the hub [host, port, reason]",
+    "net.tls_name": "who answered for the hub has a certificate of another name [host, issuer]",
+    "net.tls_failed": "the TLS handshake was cut [host, port, reason]",
+    "net.tls_issuer_unknown": "the certificate is trusted and its issuer is no known authority [host, issuer]",
+    "clock.zone": "the machine's time zone is not one of Brazil's [zone]",
+    "pec.several": "several installations of PEC are on the machine [folders]",
+    "pec.kind_unknown": "PEC says a kind of installation that is not known [kind]",
+    "db.missing": "the server answers and has no such database [database, port]",
+    "db.not_pec": "the database answers and is not PEC's [port, table]",
+    "db.not_allowed": "the server takes no connection of the role from here (pg_hba) [role, host, port]",
+    "service.stopped": "the agent's service is installed and does not run [name]",
+    "agent.task_changed": "the agent's task was changed by hand [name, reason]",
+    "agent.other": "another agent is installed on the machine [folder]",
+    "agent.runtime": "the agent's program is not whole [part]",
 }
 """What agents tell. `migration` and `clone` may come from the hub as well."""
 

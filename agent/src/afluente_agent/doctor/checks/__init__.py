@@ -1,0 +1,1 @@
+"""The checks, one a file: each is a function of the situation that gives findings."""

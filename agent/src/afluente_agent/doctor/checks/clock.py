@@ -1,0 +1,31 @@
+"""Is this machine's clock the hub's, within the tolerance of signed requests."""
+
+from __future__ import annotations
+
+from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol.limits import CLOCK_TOLERANCE_SECONDS
+
+UNITS = ((31_536_000, "anos"), (86_400, "dias"), (3_600, "horas"), (60, "minutos"))
+
+
+def check(situation: Situation) -> list[Finding]:
+    reached = situation.reached()
+    if reached is None:
+        return [finding("doctor.later", check="relógio", first="net.hub_unset")]
+    if reached.hub_time is None:
+        first = reached.trouble.code if reached.trouble is not None else "net.blocked"
+        return [finding("doctor.later", check="relógio", first=first)]
+    offset = round(reached.seen_at - reached.hub_time)
+    if abs(offset) <= CLOCK_TOLERANCE_SECONDS:
+        return [finding("ok.clock", offset_seconds=offset)]
+    direction = "adiantado" if offset > 0 else "atrasado"
+    return [finding("clock.offset", offset_seconds=offset, direction=direction, amount=in_words(abs(offset)))]
+
+
+def in_words(seconds: int) -> str:
+    """A length of time in the largest unit that gives at least two."""
+    for size, name in UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return f"{seconds} segundos"

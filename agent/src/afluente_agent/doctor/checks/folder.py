@@ -1,0 +1,38 @@
+"""Can the agent write in its folder, and are its settings as it wrote them."""
+
+from __future__ import annotations
+
+import errno
+
+from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.doctor.situation import Situation
+from afluente_agent.errors import SettingsError
+from afluente_agent.settings import SettingsStore
+
+NO_SPACE = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def check(situation: Situation) -> list[Finding]:
+    folder = situation.folder
+    found: list[Finding] = []
+    try:
+        situation.probes.disk.try_writing(folder.root)
+    except OSError as error:
+        found.append(_of_writing(error, str(folder.root)))
+    try:
+        SettingsStore(folder).load()
+    except SettingsError as error:
+        if error.code == "settings.broken":
+            found.append(finding("folder.settings_changed", file=str(folder.settings)))
+        elif not found:
+            found.append(finding("folder.not_writable", folder=str(folder.root), reason=error.code))
+    return found or [finding("ok.folder", folder=str(folder.root))]
+
+
+def _of_writing(error: OSError, folder: str) -> Finding:
+    reason = error.strerror or type(error).__name__
+    if error.errno in NO_SPACE:
+        return finding("disk.full", where="dados do agente", free="0 MB", free_bytes=0, reason=reason)
+    if error.errno == errno.EIO:
+        return finding("disk.error", where=folder, reason=reason)
+    return finding("folder.not_writable", folder=folder, reason=reason)

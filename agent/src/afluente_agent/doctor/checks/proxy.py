@@ -1,0 +1,29 @@
+"""Is there a proxy on the way, and does it let the connection through."""
+
+from __future__ import annotations
+
+from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.doctor.situation import Situation
+
+
+def check(situation: Situation) -> list[Finding]:
+    windows = situation.windows_proxy()
+    script = windows.script if windows is not None else ""
+    found = [finding("net.proxy_automatic", script=_without_user(script))] if script and not _is_set(situation) else []
+    reached = situation.reached()
+    if reached is None:
+        return found or [finding("doctor.later", check="proxy", first="net.hub_unset")]
+    if reached.trouble is not None and reached.trouble.code == "net.proxy":
+        return [reached.trouble, *found]
+    proxy = reached.proxy
+    way = f"pelo proxy {proxy.address} ({proxy.origin})" if proxy is not None else "direto, sem proxy"
+    return found or [finding("ok.proxy", way=way)]
+
+
+def _is_set(situation: Situation) -> bool:
+    return bool(situation.settings.proxy)
+
+
+def _without_user(address: str) -> str:
+    scheme, mark, rest = address.rpartition("://")
+    return scheme + mark + rest.split("?", 1)[0].rpartition("@")[2]

@@ -1,0 +1,61 @@
+"""Is the agent's own service or scheduled task where the installer put it, enabled and running."""
+
+from __future__ import annotations
+
+from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.doctor.scheduled_task import ScheduledTask, parse_task
+from afluente_agent.doctor.service_state import ServiceState, state_of
+from afluente_agent.doctor.situation import Situation
+from afluente_agent.service.keeper import NAME
+from afluente_agent.service.windows_task import TASK, WATCHDOG_TASK
+
+
+def check(situation: Situation) -> list[Finding]:
+    """Before the enrolment nothing is expected; after it, either the service or the task (Windows)."""
+    state = state_of(NAME, situation.probes)
+    if state is not None and state.is_installed:
+        return _of_service(state)
+    task, is_known = _task(situation, TASK)
+    if task is not None:
+        watchdog, is_told = _task(situation, WATCHDOG_TASK)
+        lost = [finding("task.missing", "warn", name=WATCHDOG_TASK)] if watchdog is None and is_told else []
+        return _of_task(task) if not lost else lost + [one for one in _of_task(task) if one.is_wrong]
+    if not situation.settings.is_enrolled:
+        return [finding("ok.service", service="ainda não instalado")]
+    if state is None or not is_known:
+        return [finding("doctor.unknown", check="serviço do agente")]
+    return [finding("task.missing", name=TASK if situation.probes.system == "windows" else NAME)]
+
+
+def _of_service(state: ServiceState) -> list[Finding]:
+    if state.is_disabled:
+        return [finding("service.disabled", name=NAME)]
+    if not state.is_running:
+        return [finding("service.stopped", name=NAME)]
+    return [finding("ok.service", service=NAME)]
+
+
+def _task(situation: Situation, name: str) -> tuple[ScheduledTask | None, bool]:
+    """The task, and whether the system could tell."""
+    if situation.probes.system != "windows":
+        return None, True
+    text = situation.probes.commands.run("schtasks", "/query", "/tn", name, "/xml")
+    return (None, False) if text is None else (parse_task(text), True)
+
+
+def _of_task(task: ScheduledTask) -> list[Finding]:
+    if not task.is_enabled:
+        return [finding("service.disabled", name=TASK)]
+    reasons = [
+        reason
+        for is_so, reason in (
+            (task.triggers == 0, "sem disparador ativo"),
+            (not task.command, "sem comando"),
+            (task.has_limit, f"é encerrada após {task.limit.removeprefix('PT').lower()}"),
+            (task.is_for_mains_only, "só roda com energia da tomada"),
+        )
+        if is_so
+    ]
+    if reasons:
+        return [finding("agent.task_changed", name=TASK, reason="; ".join(reasons))]
+    return [finding("ok.service", service=TASK)]

@@ -1,0 +1,30 @@
+"""Is the secure connection the hub's own, or does somebody on the way open it."""
+
+from __future__ import annotations
+
+from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.doctor.reach import intercepted
+from afluente_agent.doctor.situation import Situation
+
+
+def check(situation: Situation) -> list[Finding]:
+    reached = situation.reached()
+    if reached is None:
+        return [finding("doctor.later", check="conexão segura", first="net.hub_unset")]
+    trouble, issuer = reached.trouble, reached.issuer
+    if trouble is not None and trouble.code.startswith("net.tls_"):
+        return [trouble]
+    if reached.target.scheme == "http":
+        return [finding("ok.tls", issuer="-", scheme="http")]
+    if issuer is None:
+        return [finding("doctor.later", check="conexão segura", first=trouble.code if trouble else "net.timeout")]
+    expected = situation.expected_issuer
+    if expected and issuer.fits(expected):
+        return [finding("ok.tls", issuer=issuer.name)]
+    if expected or issuer.product:
+        return [intercepted(reached.target, issuer)]
+    if issuer.is_authority:
+        return [finding("ok.tls", issuer=issuer.name)]
+    if situation.settings.ca_file:
+        return [finding("ok.tls", issuer=issuer.name, trust="ca_file")]
+    return [finding("net.tls_issuer_unknown", host=reached.target.host, issuer=issuer.name)]

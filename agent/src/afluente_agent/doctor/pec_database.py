@@ -1,0 +1,97 @@
+"""A short look into PEC's database: may it be entered and read, is the role harmless, which PEC is it.
+
+Invariant: read-only and bounded in time; nothing of a person is read: catalogue tables and PEC's own settings only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.errors import PecError
+from afluente_agent.pec import Installation, PecAddress, SessionLimits, check_role, connect, read_installation
+
+if TYPE_CHECKING:
+    import asyncpg
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+CONFIGURATION = "tb_config_sistema"
+NEEDED = (
+    "tb_fat_cidadao_pec",
+    "tb_fat_atendimento_individual",
+    "tb_fat_cad_individual",
+    "tb_dim_unidade_saude",
+    "tb_dim_equipe",
+    "tb_dim_tempo",
+)
+LIMITS = SessionLimits(connect_seconds=4, statement_seconds=4, lock_seconds=2, idle_seconds=10)
+TABLES = """
+SELECT name, c.oid IS NOT NULL AS is_there, coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable
+  FROM unnest($1::text[]) AS asked(name)
+  LEFT JOIN pg_catalog.pg_class c ON c.relname = name AND c.relnamespace = 'public'::regnamespace
+"""
+
+
+def speaks_postgres(host: str, port: int, seconds: float) -> bool:
+    """Whether a PostgreSQL answers there: it tells by one letter whether it takes TLS."""
+    try:
+        with socket.create_connection((host, port), timeout=seconds) as opened:
+            opened.sendall(SSL_REQUEST)
+            return opened.recv(1) in (b"S", b"N", b"E")
+    except OSError:
+        return False
+
+
+async def look(address: PecAddress) -> Installation | list[Finding]:
+    """What PEC tells of itself, or what is wrong."""
+    try:
+        connection = await connect(address, LIMITS)
+    except PecError as error:
+        return [of_connecting(error, address)]
+    try:
+        return await _look_around(connection, address)
+    finally:
+        with contextlib.suppress(OSError):
+            await connection.close(timeout=1)
+
+
+async def _look_around(connection: asyncpg.Connection, address: PecAddress) -> Installation | list[Finding]:
+    async with connection.transaction(readonly=True):
+        rows = await connection.fetch(TABLES, [CONFIGURATION, *NEEDED])
+    tables: dict[str, tuple[bool, bool]] = {one["name"]: (one["is_there"], one["is_readable"]) for one in rows}
+    if not tables[CONFIGURATION][0]:
+        return [finding("db.not_pec", port=address.port, table=CONFIGURATION)]
+    found: list[Finding] = []
+    try:
+        await check_role(connection)
+    except PecError as error:
+        reason = error.message_pt.partition(";")[0].removeprefix("o usuário do banco ")
+        found.append(finding("pec.role_refused", role=address.role, reason=reason))
+    unreadable = [name for name, (is_there, is_readable) in tables.items() if is_there and not is_readable]
+    missing = [name for name in NEEDED if not tables[name][0]]
+    if unreadable:
+        found.append(finding("db.not_readable", role=address.role, table=", ".join(unreadable)))
+    if missing:
+        found.append(finding("query.schema_drift", relation=", ".join(missing)))
+    return found or await read_installation(connection)
+
+
+def of_connecting(error: PecError, address: PecAddress) -> Finding:
+    """Why the database could not be entered: by the server's own code when it gave one."""
+    cause = error.__context__
+    match getattr(cause, "sqlstate", None):
+        case "28P01":
+            return finding("pec.credentials_changed", role=address.role)
+        case "28000" | "42501":
+            return finding("db.not_allowed", role=address.role, host=address.host, port=address.port)
+        case "3D000":
+            return finding("db.missing", database=address.database, port=address.port)
+        case "53300":
+            return finding("db.too_many_connections", port=address.port)
+        case "57P01" | "57P02" | "57P03":
+            return finding("db.recovering", port=address.port)
+        case _:
+            return finding("db.down", host=address.host, port=address.port, reason=type(cause).__name__)
