@@ -76,6 +76,7 @@ class HubClient:
         transport: httpx.BaseTransport | None = None,
         on_offset: Callable[[int, int], None] | None = None,
         on_failure: Callable[[Failure], None] | None = None,
+        on_answer: Callable[[], None] | None = None,
     ) -> None:
         """`on_offset` hears of the offset before and after; `on_failure` of every request without an answer."""
         self.hub = settings.hub.rstrip("/")
@@ -94,6 +95,7 @@ class HubClient:
         self._transport = transport
         self._on_offset = on_offset
         self._on_failure = on_failure
+        self._on_answer = on_answer
         self._client: httpx.Client | None = None
         self._has_dates_by_hub = False
 
@@ -182,6 +184,10 @@ class HubClient:
         except (httpx.HTTPError, CertificateTimeError) as error:
             raise self._failed(error).error() from None
 
+    def plain_http(self) -> httpx.Client:
+        """A client of its own with the same trust, proxy and bounds of time, for public files. The caller closes it."""
+        return self._new_http()
+
     def learn_time(self, hub_time: int) -> None:
         """Take the time that the hub told in an answer."""
         before = self.clock.offset_seconds
@@ -232,6 +238,8 @@ class HubClient:
                     )
             if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
                 raise httpx.ProxyError("407 Proxy Authentication Required", request=response.request)
+            if self._on_answer is not None:
+                self._on_answer()
             named = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, named, bytes(pieces))
 
@@ -272,18 +280,21 @@ class HubClient:
 
     def _http(self) -> httpx.Client:
         if self._client is None:
-            import httpx
-
-            proxy = self._settings.proxy
-            trust = tls.trust_without_dates if self._has_dates_by_hub else tls.system_trust
-            self._client = httpx.Client(
-                verify=trust(self._settings.ca_file) if self.hub.startswith("https:") else False,
-                proxy=proxy if proxy not in ("", NO_PROXY) and self._transport is None else None,
-                trust_env=not proxy,
-                timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-                transport=self._transport,
-                follow_redirects=False,
-                headers={"User-Agent": "afluente-agent", "Accept-Encoding": "identity"},
-                limits=httpx.Limits(max_connections=2, max_keepalive_connections=1),
-            )
+            self._client = self._new_http()
         return self._client
+
+    def _new_http(self) -> httpx.Client:
+        import httpx
+
+        proxy = self._settings.proxy
+        trust = tls.trust_without_dates if self._has_dates_by_hub else tls.system_trust
+        return httpx.Client(
+            verify=trust(self._settings.ca_file) if self.hub.startswith("https:") else False,
+            proxy=proxy if proxy not in ("", NO_PROXY) and self._transport is None else None,
+            trust_env=not proxy,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            transport=self._transport,
+            follow_redirects=False,
+            headers={"User-Agent": "afluente-agent", "Accept-Encoding": "identity"},
+            limits=httpx.Limits(max_connections=2, max_keepalive_connections=1),
+        )

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from afluente_agent import __version__, fact_codes, schedule
 from afluente_agent.alive import Alive
@@ -23,14 +23,15 @@ from afluente_agent.heartbeat import beat
 from afluente_agent.identity import IdentityStore
 from afluente_agent.key_rotation import rotate
 from afluente_agent.machine import describe
-from afluente_agent.parts import RESTART, MakeParts, Parts
-from afluente_agent.protocol.messages import HeartbeatAnswer, SlotAnswer, SlotRequest, Spool
+from afluente_agent.parts import MakeParts, Parts
+from afluente_agent.protocol.messages import HeartbeatAnswer, Spool
 from afluente_agent.remedies import Deeds, carry_out
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
-UPDATE_SECONDS = 4 * 3600
-LONGEST_NAP_SECONDS = 60.0
-LEAST_NAP_SECONDS = 1.0
+IDLE_SECONDS = 60.0
+SOON_SECONDS = 30.0
+LONGEST_NAP_SECONDS = 8.0
+LEAST_NAP_SECONDS = 0.5
 REFUSED_WAIT_SECONDS = 900.0
 """After a 401 that the clock does not explain: the key is kept, and asked with again later."""
 
@@ -51,7 +52,9 @@ class Timers:
     heartbeat: Timer = field(default_factory=Timer)
     reading: Timer = field(default_factory=Timer)
     sending: Timer = field(default_factory=Timer)
-    update: Timer = field(default_factory=Timer)
+
+    def by_name(self) -> list[tuple[str, Timer]]:
+        return [(one.name, getattr(self, one.name)) for one in fields(self)]
 
 
 class Loop:
@@ -73,24 +76,27 @@ class Loop:
         self._steady, self._dice = steady, dice
         settings = self.store.load()
         self.client = connect(
-            settings, self.identities.load(), now=now, on_offset=self._on_offset, on_failure=self._on_failure
+            settings,
+            self.identities.load(),
+            now=now,
+            on_offset=self._on_offset,
+            on_failure=self._on_failure,
+            on_answer=self._on_answer,
         )
         self.journal = Journal(folder.journal, clock=self.client.clock)
         self._leave = leaver(lambda: self.journal)
-        self.parts: Parts = make_parts(folder, self._leave)
+        self.parts: Parts = make_parts(folder, leave=self._leave, clock=self.client.clock)
         self.timers = Timers()
         self._machine = describe(folder.root, install_id=settings.install_id)
         self._started_at = 0
-        self._update_status = ""
         self._alive = Alive(folder.root / "alive", self.client.clock, self._leave)
+        self._has_more_to_tell = False
         self.must_restart = False
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop, or until an update asks for a new process."""
         self._leave(fact_codes.STARTED, version=__version__)
         self._alive.begin()
-        settings = self.store.load()
-        self.timers.update.due = self._steady() + schedule.jittered(settings.heartbeat_seconds, self._dice, share=0.5)
         try:
             while not stop.is_set() and not self.must_restart:
                 stop.wait(self.tick())
@@ -101,6 +107,7 @@ class Loop:
 
     def tick(self) -> float:
         """Do what is due; the seconds until something is due again."""
+        self.parts.alive()
         heartbeat = self.timers.heartbeat
         has_gap = self._alive.has_gap()
         if has_gap and heartbeat.failures == 0:
@@ -111,11 +118,9 @@ class Loop:
             has_gap = False
         self._part("reading", self.timers.reading, self._read)
         self._part("sending", self.timers.sending, self._send)
-        self._part("update", self.timers.update, self._update)
         if not has_gap:
             self._alive.touch()
-        timers = self.timers
-        soonest = min(one.due for one in (timers.heartbeat, timers.reading, timers.sending, timers.update))
+        soonest = min(timer.due for _, timer in self.timers.by_name())
         return min(max(soonest - self._steady(), LEAST_NAP_SECONDS), LONGEST_NAP_SECONDS)
 
     def _part(self, name: str, timer: Timer, do: Callable[[Timer], float]) -> bool:
@@ -161,38 +166,47 @@ class Loop:
             machine=self._machine,
             spool=self._waiting(),
             started_at=self._started_at,
-            update_status=self._update_status,
+            update_status=self.parts.update_status(),
         )
+        self.parts.reached_hub()
         if timer.failures:
             self._leave(fact_codes.REACHED, failures=timer.failures, since=timer.since)
         self._obey(answer)
         seconds = answer.next_in_seconds if answer.next_in_seconds > 0 else self.store.load().heartbeat_seconds
-        is_more_to_tell = self.journal.waiting() > 0 or bool(self.store.load().untold_remedies)
-        return schedule.jittered(min(seconds, 30) if is_more_to_tell else seconds, self._dice)
+        is_more = self._has_more_to_tell or self.journal.waiting() > 0 or bool(self.store.load().untold_remedies)
+        self._has_more_to_tell = False
+        return schedule.jittered(min(seconds, SOON_SECONDS) if is_more else seconds, self._dice)
 
     def _obey(self, answer: HeartbeatAnswer) -> None:
         if answer.remedies:
-            deeds = Deeds(self._resend, self._diagnose, self._rotate, self.parts.roll_back, self._update_to)
+            deeds = Deeds(self._resend, self._diagnose, self._rotate, self.parts.roll_back, self._ask_update)
             carry_out(self.store, answer.remedies, deeds, self._leave)
         if answer.needs_key_rotation or self.identities.has_next():
             try:
                 self._rotate()
             except AgentError as error:
                 _log.warning("the key was not rotated", extra={"code": error.code})
+        if answer.update is not None:
+            self.must_restart = self.parts.update(self.store.load(), self.client, answer.update)
+
+    def _ask_update(self, version: str) -> str:
+        """The order itself comes signed with a heartbeat; asking brings the next one forward."""
+        self._has_more_to_tell = True
+        return f"asked {version}".strip()
 
     def _read(self, _timer: Timer) -> float:
         settings, at = self.store.load(), self.client.clock.time()
         if not self.client.clock.is_confirmed and settings.last_extracted_at > at:
-            return schedule.jittered(60, self._dice)
+            return schedule.jittered(IDLE_SECONDS, self._dice)
         if settings.catalogue_version == 0 or not schedule.is_due(
             at, settings.last_extracted_at, send_at=settings.send_at, agent=settings.agent
         ):
-            return schedule.jittered(60, self._dice)
+            return schedule.jittered(IDLE_SECONDS, self._dice)
         if schedule.is_missed(at, settings.last_extracted_at, send_at=settings.send_at, agent=settings.agent):
             planned = schedule.planned_before(at, send_at=settings.send_at, agent=settings.agent)
             self._leave(fact_codes.MISSED_RUN, planned=planned, now=at)
         self._extract(settings)
-        return schedule.jittered(60, self._dice)
+        return schedule.jittered(IDLE_SECONDS, self._dice)
 
     def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> str:
         at = self.client.clock.time()
@@ -213,42 +227,22 @@ class Loop:
         return f"lists {extraction.lists} rows {extraction.rows}"
 
     def _send(self, _timer: Timer) -> float:
-        waiting = self._waiting()
-        if waiting.waiting_segments == 0:
-            return schedule.jittered(60, self._dice)
-        request = SlotRequest(waiting.waiting_bytes, waiting.waiting_segments, waiting.oldest_at)
-        slot = self.client.call("POST", "/v1/slot", request, SlotAnswer)
-        if not slot.slot:
-            self._leave(fact_codes.SLOT_DEFERRED, seconds=slot.retry_after_seconds, reason=slot.reason)
-            return schedule.jittered(max(slot.retry_after_seconds, 5), self._dice, share=0.05)
-        settings = self.store.load()
-        try:
-            sending = self.parts.send(settings, self.client, slot)
-        except AgentError as error:
-            self._leave(fact_codes.SEND_FAILED, code=error.code)
-            raise
-        finally:
-            self._release(slot.slot)
+        if self._waiting().waiting_segments == 0:
+            return schedule.jittered(IDLE_SECONDS, self._dice)
+        sending = self.parts.send(self.store.load(), self.client)
         if sending.transmissions:
             self._leave(fact_codes.SENT, transmissions=sending.transmissions, bytes=sending.size_bytes)
             self.store.update(last_sent_at=self.client.clock.time())
-        return max(sending.retry_after_seconds, schedule.jittered(60, self._dice) if sending.is_all else 5.0)
-
-    def _release(self, slot: str) -> None:
-        try:
-            self.client.request("DELETE", f"/v1/slot/{slot}")
-        except HubError as error:
-            _log.info("the slot was not given back; it ends by itself", extra={"code": error.code})
-
-    def _update(self, _timer: Timer) -> float:
-        self._update_to("")
-        return schedule.jittered(UPDATE_SECONDS, self._dice, share=0.3)
-
-    def _update_to(self, version: str) -> str:
-        status = self.parts.update(self.store.load(), self.client, version=version)
-        self._update_status = status
-        self.must_restart = status == RESTART
-        return status
+        for name in sending.lists_to_read_whole:
+            self._extract(self.store.load(), only=name, is_full=True)
+        if sending.failure is not None:
+            self._leave(fact_codes.SEND_FAILED, code=sending.failure.code)
+            raise sending.failure
+        if sending.retry_after_seconds:
+            seconds = sending.retry_after_seconds
+            self._leave(fact_codes.SLOT_DEFERRED, seconds=int(seconds), reason=sending.reason)
+            return schedule.jittered(max(seconds, 5), self._dice, share=0.05)
+        return schedule.jittered(IDLE_SECONDS, self._dice)
 
     def _resend(self, name: str) -> str:
         return self._extract(self.store.load(), only=name, is_full=True)
@@ -268,6 +262,9 @@ class Loop:
     def _on_offset(self, before: int, now: int) -> None:
         self._leave(fact_codes.CLOCK_CORRECTED, before=before, now=now)
         self.store.update(clock_offset_seconds=now)
+
+    def _on_answer(self) -> None:
+        self.parts.alive()
 
     def _on_failure(self, failure: Failure) -> None:
         self._leave(failure.code, **failure.evidence)

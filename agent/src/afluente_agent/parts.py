@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from afluente_agent.client import HubClient
+from afluente_agent.clock_offset import HubClock
+from afluente_agent.errors import AgentError
 from afluente_agent.facts import Leave
-from afluente_agent.protocol.messages import SlotAnswer, Spool
+from afluente_agent.protocol.messages import SignedDocument, Spool
 from afluente_agent.settings import DataFolder, Settings
 
 
@@ -27,12 +29,14 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What was sent; `is_all` when nothing waits any more."""
+    """What was sent. `failure` ended it early; the hub may have asked to wait, and for lists to be read whole."""
 
-    transmissions: int
-    size_bytes: int
-    is_all: bool
+    transmissions: int = 0
+    size_bytes: int = 0
     retry_after_seconds: float = 0
+    reason: str = ""
+    failure: AgentError | None = None
+    lists_to_read_whole: tuple[str, ...] = ()
 
 
 class Extract(Protocol):
@@ -42,15 +46,15 @@ class Extract(Protocol):
 
 
 class Send(Protocol):
-    """Sends what waits in the spool, within a slot. AgentError."""
+    """Sends what waits in the spool, within slots that it asks for. AgentError."""
 
-    def __call__(self, settings: Settings, client: HubClient, slot: SlotAnswer) -> Sending: ...
+    def __call__(self, settings: Settings, client: HubClient) -> Sending: ...
 
 
 class Update(Protocol):
-    """Looks for an update and puts it beside; the status is told in heartbeats, `restart` when the process should end."""
+    """Follows the hub's order to update; whether the process is to end so that another version starts. AgentError."""
 
-    def __call__(self, settings: Settings, client: HubClient, *, version: str = "") -> str: ...
+    def __call__(self, settings: Settings, client: HubClient, order: SignedDocument) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,16 @@ class Parts:
     send: Send
     waiting: Callable[[], Spool]
     update: Update
+    update_status: Callable[[], str]
     roll_back: Callable[[str], str]
     diagnose: Callable[[Settings], tuple[str, ...]]
     """The codes of what the doctor found wrong."""
+    alive: Callable[[], None]
+    """Called at every turn of the loop, at least every ten seconds while nothing is done."""
+    reached_hub: Callable[[], None]
 
 
-MakeParts = Callable[[DataFolder, Leave], Parts]
-RESTART = "restart"
+class MakeParts(Protocol):
+    """Makes the parts of an agent that begins; `clock` gives the hub's time. AgentError."""
+
+    def __call__(self, folder: DataFolder, *, leave: Leave, clock: HubClock) -> Parts: ...

@@ -141,6 +141,8 @@ class HeartbeatAnswer:
     catalogue: SignedDocument | None = None
     remedies: tuple[Remedy, ...] = ()
     needs_key_rotation: bool = False
+    update: SignedDocument | None = None
+    """The order to update or to go back, of kind `update`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,135 @@
+"""The parts of a real agent: PEC's reader, the spool, the uploader, the updater, the doctor.
+
+Invariant: each is loaded when it is first called, so that an agent that waits stays small.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from afluente_agent import __version__
+from afluente_agent.client import HubClient
+from afluente_agent.clock_offset import HubClock
+from afluente_agent.errors import UpdateError
+from afluente_agent.facts import Leave
+from afluente_agent.parts import Extraction, Parts, Sending
+from afluente_agent.protocol import messages
+from afluente_agent.settings import DataFolder, Settings
+from afluente_agent.update.folder import UpdateFolder
+from afluente_agent.update.health import HealthFile
+from afluente_agent.update.pointer import PointerFile
+
+if TYPE_CHECKING:
+    from afluente_agent.spool.store import Spool
+
+ALIVE_SECONDS = 5.0
+
+
+def default_parts(folder: DataFolder, *, leave: Leave, clock: HubClock) -> Parts:
+    """The parts of the agent of a folder."""
+    return _DefaultParts(folder, leave, clock).parts()
+
+
+class _DefaultParts:
+    def __init__(self, folder: DataFolder, leave: Leave, clock: HubClock) -> None:
+        self._folder, self._leave, self._clock = folder, leave, clock
+        self._updates = UpdateFolder(folder.root)
+        self._health = HealthFile.from_environment(self._updates)
+        self._alive_at = 0.0
+        self._open_spool: Spool | None = None
+
+    def parts(self) -> Parts:
+        return Parts(
+            extract=self._extract,
+            send=self._send,
+            waiting=self._waiting,
+            update=self._update,
+            update_status=self._update_status,
+            roll_back=self._roll_back,
+            diagnose=self._diagnose,
+            alive=self._alive,
+            reached_hub=self._health.reached_hub,
+        )
+
+    def _spool(self) -> Spool:
+        if self._open_spool is None:
+            from afluente_agent.spool.recovery import recover
+            from afluente_agent.spool.store import Spool
+
+            opened = Spool(self._folder.spool, self._folder.identity, leave=self._leave, now=self._now)
+            recover(opened)
+            self._open_spool = opened
+        return self._open_spool
+
+    def _now(self) -> float:
+        return float(self._clock.time())
+
+    def _waiting(self) -> messages.Spool:
+        return self._spool().status()
+
+    def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> Extraction:
+        raise NotImplementedError
+
+    def _send(self, settings: Settings, client: HubClient) -> Sending:
+        from afluente_agent.upload import Pace, send
+
+        pace = Pace(
+            now=self._now,
+            monotonic=time.monotonic,
+            sleep=self._sleep,
+            chunk_bytes=settings.chunk_bytes,
+            most_bytes_per_second=settings.most_bytes_per_second,
+        )
+        sent = send(self._spool(), client, pace)
+        return Sending(
+            transmissions=sent.transmissions,
+            size_bytes=sent.size_bytes,
+            retry_after_seconds=sent.retry_after_seconds,
+            reason=sent.reason,
+            failure=sent.failure,
+            lists_to_read_whole=tuple(sorted(sent.lists_to_read_whole)),
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            self._alive()
+            time.sleep(min(left, ALIVE_SECONDS))
+
+    def _alive(self) -> None:
+        if time.monotonic() - self._alive_at >= ALIVE_SECONDS:
+            self._alive_at = time.monotonic()
+            self._health.alive()
+
+    def _update(self, settings: Settings, client: HubClient, order: messages.SignedDocument) -> bool:
+        from afluente_agent.update.apply import Updates
+
+        updates = Updates(
+            self._updates,
+            running=__version__,
+            leave=self._leave,
+            open_http=client.plain_http,
+            base_url=client.hub + "/updates/",
+            most_bytes_per_second=settings.most_bytes_per_second,
+        )
+        return updates.follow(order, agent=settings.agent, hub_keys=settings.hub_keys, hub_time=self._clock.time())
+
+    def _update_status(self) -> str:
+        try:
+            return PointerFile(self._updates).load().status
+        except UpdateError:
+            return ""
+
+    def _roll_back(self, version: str) -> str:
+        return f"asked {version}".strip()
+
+    def _diagnose(self, settings: Settings) -> tuple[str, ...]:
+        from afluente_agent.doctor.finding import codes_to_tell
+        from afluente_agent.doctor.run import run_checks
+
+        found = run_checks(settings, folder=self._folder)
+        for one in found:
+            if one.is_wrong:
+                self._leave(one.code, **one.evidence)
+        return codes_to_tell(found)

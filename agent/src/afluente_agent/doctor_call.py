@@ -1,0 +1,32 @@
+"""The doctor as the commands and the remedy call it.
+
+Invariant: loaded only when asked for; what it found never stops anything but an installation, and that only by what an
+installation does not mend itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from afluente_agent.settings import DataFolder, SettingsStore
+
+if TYPE_CHECKING:
+    from afluente_agent.doctor.finding import Finding
+
+MENDED_BY_INSTALLING = ("service.", "folder.missing")
+
+
+def diagnose(folder: DataFolder, *, hub: str = "", proxy: str | None = None) -> list[Finding]:
+    """What the doctor finds; what is not given is taken from the settings. SettingsError."""
+    from afluente_agent.doctor.run import run_checks
+
+    settings = SettingsStore(folder).load()
+    settings = replace(settings, hub=hub or settings.hub, proxy=settings.proxy if proxy is None else proxy)
+    return run_checks(settings, folder=folder)
+
+
+def stops_installation(findings: Sequence[Finding]) -> bool:
+    """Whether something has to be put right by somebody before the agent can work here."""
+    return any(one.state == "fail" and not one.code.startswith(MENDED_BY_INSTALLING) for one in findings)

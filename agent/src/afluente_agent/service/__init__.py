@@ -1,0 +1,1 @@
+"""What keeps the agent running: systemd on Linux, a scheduled task or a service on Windows, and the watchdog of each."""
