@@ -1,0 +1,385 @@
+"""One list read from PEC into a sink: COPY's text, hashed, packed, and only what changed when a base is known.
+
+Rows pass by in the blocks in which PostgreSQL sends them; of a value nothing is read but where it begins and ends.
+
+Invariant: whatever fails, the sink is aborted and no map of the rows is left; what was returned is whole, within the
+limits of rows, bytes and time, and its map is on the disk. Committing the sink is the caller's, after this.
+"""
+
+from __future__ import annotations
+
+import time
+from binascii import hexlify
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from afluente_agent import guard
+from afluente_agent.catalogue import ListQuery
+from afluente_agent.delta import DeltaStore
+from afluente_agent.errors import AgentError, CatalogueError, ExtractionError, PecError
+from afluente_agent.list_format import (
+    HASH_BYTES,
+    HASH_PADDING,
+    KEY_BYTES,
+    KEY_PADDING,
+    MAX_LINE_BYTES,
+    Packer,
+    deletion,
+    schema_hash,
+)
+from afluente_agent.protocol.messages import Kind
+from afluente_agent.pseudonym import Pseudonyms
+from afluente_agent.row_map import DAY_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_DELETIONS_AT_ONCE = 1000
+_NO_DAY = bytes(DAY_BYTES)
+_SENTINEL_YEAR = 3000
+_SECONDS_A_DAY = 86_400
+
+
+class Sink(Protocol):
+    """Where the packed stream goes: the spool. Nothing counts until `commit`."""
+
+    def write(self, packed: bytes) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What was read, for `TransmissionStart`. `rows` are the lines sent, `read_rows` those of the query."""
+
+    list_name: str
+    transmission: str
+    kind: Kind
+    base: str
+    rows: int
+    read_rows: int
+    unpacked_bytes: int
+    size_bytes: int
+    sha256: str
+    schema: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one list is read. `waiting` are the transmissions in the spool; `now` gives the hub's seconds since 1970."""
+
+    transmission: str
+    store: DeltaStore
+    waiting: Collection[str]
+    now: Callable[[], float] = time.time
+    pseudonyms: Pseudonyms | None = None
+    is_full: bool = False
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of one list as they pass by: from COPY's blocks to packed lines."""
+
+    query: ListQuery
+    base: RowMap | None
+    writer: RowMapWriter
+    sink: Sink
+    pseudonyms: Pseudonyms | None
+    today: int
+    packer: Packer = field(default_factory=Packer)
+    read_rows: int = 0
+    read_bytes: int = 0
+    sent_rows: int = 0
+    newest_day: int = 0
+    failure: AgentError | OSError | None = None
+    _rest: bytes = b""
+    _days: dict[bytes, bytes] = field(default_factory=dict)
+
+    async def take(self, block: bytes) -> None:
+        """A block of COPY's text. Raises what the sink raises, and ExtractionError beyond a limit."""
+        try:
+            self._take(block)
+        except (AgentError, OSError) as error:
+            self.failure = error
+            raise
+
+    def _take(self, block: bytes) -> None:
+        self.read_bytes += len(block)
+        if self.read_bytes > self.query.most_bytes:
+            raise _too_much(self.query, "bytes")
+        lines = (self._rest + block).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > MAX_LINE_BYTES:
+            raise _too_much(self.query, "a row")
+        self.read_rows += len(lines)
+        if self.read_rows > self.query.most_rows:
+            raise _too_much(self.query, "rows")
+        if lines:
+            self._pass_on(self._disguised(lines))
+
+    def _pass_on(self, lines: list[bytes]) -> None:
+        known = self.base.has if self.base is not None else None
+        days = self._days_of(lines)
+        records: list[bytes] = []
+        kept: list[bytes] = []
+        for line, key_fields, day in zip(lines, self._keys_of(lines), days, strict=True):
+            key = blake2b(key_fields, digest_size=KEY_BYTES).digest()
+            digest = blake2b(line, digest_size=HASH_BYTES).digest()
+            record = key + digest + day
+            records.append(record)
+            if known is None or not known(record):
+                kept += (
+                    b"I\t", hexlify(key), KEY_PADDING + b"\t", hexlify(digest), HASH_PADDING + b"\t", line, b"\n",
+                )  # fmt: skip
+        self.writer.add(records)
+        self.sent_rows += len(kept) // 7
+        self._send(b"".join(kept))
+
+    def _keys_of(self, lines: list[bytes]) -> list[bytes]:
+        names = [column.name for column in self.query.columns]
+        places = [names.index(name) for name in self.query.key]
+        last = max(places) + 1
+        if places == [0]:
+            return [line.partition(b"\t")[0] for line in lines]
+        split = (line.split(b"\t", last) for line in lines)
+        return [b"\t".join([fields[place] for place in places]) for fields in split]
+
+    def _days_of(self, lines: list[bytes]) -> list[bytes]:
+        """The ordinal of the window's day of each row, in three bytes; zeros where there is no day."""
+        if self.query.window is None:
+            return [_NO_DAY] * len(lines)
+        place = [column.name for column in self.query.columns].index(self.query.window.column)
+        return [self._day(line.split(b"\t", place + 1)[place]) for line in lines]
+
+    def _day(self, text: bytes) -> bytes:
+        known = self._days.get(text)
+        if known is None:
+            ordinal = ordinal_of(text)
+            if self.newest_day < ordinal <= self.today:
+                self.newest_day = ordinal
+            known = self._days[text] = ordinal.to_bytes(DAY_BYTES, "big")
+        return known
+
+    def _disguised(self, lines: list[bytes]) -> list[bytes]:
+        places = [(i, column.identity) for i, column in enumerate(self.query.columns) if column.pseudonym]
+        if not places:
+            return lines
+        if self.pseudonyms is None:
+            raise AssertionError("a list with pseudonyms is not read without their key")
+        of = self.pseudonyms.of
+        disguised = []
+        for line in lines:
+            fields = line.split(b"\t")
+            for place, identity in places:
+                fields[place] = of(identity, fields[place])
+            disguised.append(b"\t".join(fields))
+        return disguised
+
+    def _send(self, lines: bytes) -> None:
+        if lines and (packed := self.packer.pack(lines)):
+            self.sink.write(packed)
+
+    def finish(self, path: Path, *, kept_before_day: int, facts: MapFacts) -> None:
+        if self._rest:
+            raise _failed(self.query, "cut short")
+        gone: list[bytes] = []
+        columns = len(self.query.columns)
+        for key in self.writer.finish(path, before=self.base, kept_before_day=kept_before_day, facts=facts):
+            gone.append(deletion(key, columns))
+            if len(gone) == _DELETIONS_AT_ONCE:
+                self._send_deletions(gone)
+                gone = []
+        self._send_deletions(gone)
+        self.sink.write(self.packer.finish())
+
+    def _send_deletions(self, lines: list[bytes]) -> None:
+        self.sent_rows += len(lines)
+        self._send(b"".join(lines))
+
+
+async def extract(connection: asyncpg.Connection, query: ListQuery, sink: Sink, reading: Reading) -> Extracted:
+    """Read one list into the sink, which the caller commits. AgentError of what failed, with the sink aborted.
+
+    After a failure the connection may be in the middle of COPY and is of no more use.
+    """
+    if any(column.pseudonym for column in query.columns) and reading.pseudonyms is None:
+        sink.abort()
+        raise CatalogueError(
+            "pseudonym.no_key",
+            f"a lista {query.name} sai com pseudônimos e o projeto não tem chave",
+            f"list {query.name} leaves with pseudonyms and the configuration has no key",
+            "Nada foi lido do PEC. Avise a equipe da central.",
+        )
+    writer = reading.store.writer(query.name)
+    sequence, path = reading.store.next_pending(query.name, reading.transmission)
+    try:
+        with reading.store.base(query.name, waiting=reading.waiting) as base:
+            return await _extract(connection, query, sink, reading, writer, base, sequence, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        sink.abort()
+        raise
+    finally:
+        writer.close()
+
+
+async def _extract(
+    connection: asyncpg.Connection,
+    query: ListQuery,
+    sink: Sink,
+    reading: Reading,
+    writer: RowMapWriter,
+    newest: RowMap | None,
+    sequence: int,
+    path: Path,
+) -> Extracted:
+    started_at = int(reading.now())
+    schema = _schema(query)
+    base = None if reading.is_full or newest is None or newest.facts.schema != schema else newest
+    if base is not None and _is_full_due(query, base, started_at):
+        base = None
+    since = _window_start(query, base)
+    today = date(1970, 1, 1).toordinal() + started_at // _SECONDS_A_DAY
+    rows = _Rows(query, base, writer, sink, reading.pseudonyms, today)
+    await _copy(connection, query, rows, since=since)
+    facts = MapFacts(
+        transmission=reading.transmission,
+        sequence=sequence,
+        schema=schema,
+        rows=0,
+        newest_day=max(rows.newest_day, base.facts.newest_day if base else 0),
+        full_at=base.facts.full_at if base else started_at,
+    )
+    try:
+        rows.finish(path, kept_before_day=since.toordinal() if since else 0, facts=facts)
+    except SameKeyError:
+        raise _failed(query, "two rows have the same key") from None
+    return Extracted(
+        list_name=query.name,
+        transmission=reading.transmission,
+        kind="full" if base is None else "delta",
+        base=base.facts.transmission if base else "",
+        rows=rows.sent_rows,
+        read_rows=rows.read_rows,
+        unpacked_bytes=rows.packer.unpacked_bytes,
+        size_bytes=rows.packer.size_bytes,
+        sha256=rows.packer.sha256,
+        schema=schema,
+        columns=tuple(column.name for column in query.columns),
+    )
+
+
+async def _copy(connection: asyncpg.Connection, query: ListQuery, rows: _Rows, *, since: date | None) -> None:
+    import asyncpg
+
+    started = time.monotonic()
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(f"SET LOCAL statement_timeout = {query.most_seconds * 1000:d}")
+            checked = await guard.checked(connection, query, since=int(since.strftime("%Y%m%d")) if since else 0)
+            await connection.copy_from_query(checked.copy_text, output=rows.take, format="text")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, AgentError) as error:
+        if rows.failure is not None:
+            raise rows.failure from None
+        if isinstance(error, AgentError):
+            raise
+        raise _translated(query, error, seconds=time.monotonic() - started) from None
+
+
+def _translated(query: ListQuery, error: Exception, *, seconds: float) -> AgentError:
+    import asyncpg
+
+    match error:
+        case asyncpg.QueryCanceledError() if seconds >= query.most_seconds:
+            return ExtractionError(
+                "query.timeout",
+                f"a lista {query.name} passou do limite de {query.most_seconds} segundos",
+                f"list {query.name} took longer than {query.most_seconds} seconds",
+                "Nada a fazer aqui: o agente tenta de novo, e a equipe da central revê a consulta.",
+            )
+        case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.SerializationError():
+            return ExtractionError(
+                "query.cancelled",
+                f"a leitura da lista {query.name} foi interrompida no banco do PEC",
+                f"list {query.name}: the query was cancelled in PEC's database",
+                "Nada a fazer: o agente tenta de novo sozinho.",
+            )
+        case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
+            return guard.drifted(query, "tabela ou coluna")
+        case asyncpg.DataCorruptedError() | asyncpg.IndexCorruptedError():
+            return PecError(
+                "db.corrupted",
+                "o banco do PEC diz que uma tabela ou um índice está danificado",
+                f"PEC's database is damaged: {error.sqlstate}",
+                "Avise quem cuida do PEC: é preciso restaurar uma cópia de segurança ou refazer o índice.",
+            )
+        case asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError() | OSError():
+            return _down()
+        case asyncpg.PostgresError():
+            return _failed(query, error.sqlstate or "?")
+        case _:
+            return _down()
+
+
+def ordinal_of(text: bytes) -> int:
+    """The ordinal of a day written yyyymmdd; 0 for NULL, for what is no day, and for PEC's year 3000."""
+    if len(text) != 8 or not text.isdigit():
+        return 0
+    number = int(text)
+    try:
+        day = date(number // 10_000, number // 100 % 100, number % 100)
+    except ValueError:
+        return 0
+    return day.toordinal() if day.year < _SENTINEL_YEAR else 0
+
+
+def _schema(query: ListQuery) -> str:
+    key = "\t".join(query.key)
+    window = query.window.column if query.window else ""
+    return schema_hash(
+        [*((column.name, f"{column.type} {column.pseudonym}") for column in query.columns), (key, window)]
+    )
+
+
+def _is_full_due(query: ListQuery, base: RowMap, at: int) -> bool:
+    if query.window is None:
+        return False
+    return at - base.facts.full_at >= query.window.full_every_days * _SECONDS_A_DAY
+
+
+def _window_start(query: ListQuery, base: RowMap | None) -> date | None:
+    if query.window is None or base is None or base.facts.newest_day <= query.window.overlap_days:
+        return None
+    return date.fromordinal(base.facts.newest_day) - timedelta(days=query.window.overlap_days)
+
+
+def _too_much(query: ListQuery, what: str) -> ExtractionError:
+    return ExtractionError(
+        "query.too_many_rows",
+        f"a lista {query.name} tem mais dados do que o limite do catálogo",
+        f"list {query.name} has more than its limit ({what})",
+        "Nada foi enviado desta lista. A equipe da central revê o limite.",
+    )
+
+
+def _failed(query: ListQuery, reason: str) -> ExtractionError:
+    return ExtractionError(
+        "query.failed",
+        f"a lista {query.name} não pôde ser lida do PEC",
+        f"list {query.name} could not be read: {reason}",
+        "Nada a fazer aqui: o agente tenta de novo, e a equipe da central é avisada.",
+    )
+
+
+def _down() -> PecError:
+    return PecError(
+        "db.down",
+        "o banco do PEC parou de responder durante a leitura",
+        "PEC's database went away while a list was read",
+        "Confira se o serviço e-SUS-AB-PostgreSQL está em execução neste computador.",
+    )

@@ -1,0 +1,207 @@
+"""A map from row key to row hash as a file: what is known of the rows of a list, without a value of any of them.
+
+The file holds one record of 24 bytes a row - key (12), hash (9), day of the window (3) - sorted; then an index by the
+first bits of the key, then facts as JSON, their length, a sha256 of everything before, and the magic. It is mapped
+into memory, so that a row is looked up in about a microsecond and the memory is the system's to take back.
+
+Invariant: a file that is not whole is never opened as a map; a key stands in a map once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import struct
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from afluente_agent import durable
+from afluente_agent.list_format import HASH_BYTES, KEY_BYTES
+
+DAY_BYTES = 3
+RECORD_BYTES = KEY_BYTES + HASH_BYTES + DAY_BYTES
+RUN_RECORDS = 100_000
+MAGIC = b"AFLROWS1"
+_TRAILER = struct.Struct("<I32s8s")
+_MOST_BITS = 16
+_PARTS = 256
+_MOST_FACTS_BYTES = 4096
+_READ_BYTES = 1 << 20
+
+
+class BrokenMapError(Exception):
+    """A file is not a whole map."""
+
+
+class SameKeyError(Exception):
+    """Two rows have the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapFacts:
+    """`transmission` is the one after whose loading the hub holds these rows. Days are ordinals, times seconds."""
+
+    transmission: str
+    sequence: int
+    schema: str
+    rows: int
+    newest_day: int
+    full_at: int
+
+
+class RowMap:
+    """A map opened for reading. BrokenMapError."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes < _TRAILER.size:
+                raise BrokenMapError
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            self.facts, self._starts = self._check(size_bytes)
+        except BaseException:
+            self._map.close()
+            raise
+        self._shift = _MOST_BITS - (len(self._starts) - 2).bit_length()
+
+    def has(self, record: bytes) -> bool:
+        """Whether a row with this key, hash and day is known."""
+        bucket = (record[0] << 8 | record[1]) >> self._shift
+        starts = self._starts
+        return self._map.find(record, starts[bucket] * RECORD_BYTES, starts[bucket + 1] * RECORD_BYTES) >= 0
+
+    def part(self, first_byte: int) -> list[bytes]:
+        """The records whose key begins with this byte, sorted."""
+        first = self._starts[(first_byte << 8) >> self._shift]
+        last = self._starts[((first_byte << 8 | 0xFF) >> self._shift) + 1]
+        records = split_records(self._map[first * RECORD_BYTES : last * RECORD_BYTES])
+        return [record for record in records if record[0] == first_byte]
+
+    def close(self) -> None:
+        self._map.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check(self, size_bytes: int) -> tuple[MapFacts, array[int]]:
+        facts_bytes, digest, magic = _TRAILER.unpack(self._map[size_bytes - _TRAILER.size :])
+        end = size_bytes - _TRAILER.size
+        if magic != MAGIC or facts_bytes > min(_MOST_FACTS_BYTES, end):
+            raise BrokenMapError
+        seen = hashlib.sha256()
+        for start in range(0, end, _READ_BYTES):
+            seen.update(self._map[start : min(end, start + _READ_BYTES)])
+        if seen.digest() != digest:
+            raise BrokenMapError
+        facts = MapFacts(**json.loads(self._map[end - facts_bytes : end]))
+        starts = array("I")
+        starts.frombytes(self._map[facts.rows * RECORD_BYTES : end - facts_bytes])
+        return facts, starts
+
+
+class RowMapWriter:
+    """Gathers the rows of a list in any order, in bounded memory, and writes their map sorted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: list[bytes] = []
+        self._runs: list[tuple[BinaryIO, array[int]]] = []
+
+    def add(self, records: list[bytes]) -> None:
+        self._held += records
+        if len(self._held) >= RUN_RECORDS:
+            self._spill()
+
+    def finish(self, path: Path, *, before: RowMap | None, kept_before_day: int, facts: MapFacts) -> Iterator[bytes]:
+        """Write the map to `path`, synced, and give the keys that are gone since `before`.
+
+        A row of `before` that was not added stays when its day is earlier than `kept_before_day`. The map is there
+        only when all was taken. Raises SameKeyError.
+        """
+        digest = hashlib.sha256()
+        counts = array("I", bytes(4 << _MOST_BITS))
+        rows = 0
+        with path.open("wb") as file:
+            for first_byte in range(_PARTS):
+                records = self._part(first_byte)
+                keys = {record[:KEY_BYTES] for record in records}
+                if len(keys) != len(records):
+                    raise SameKeyError
+                if before is not None:
+                    for record in before.part(first_byte):
+                        if record[:KEY_BYTES] in keys:
+                            continue
+                        if int.from_bytes(record[-DAY_BYTES:], "big") < kept_before_day:
+                            records.append(record)
+                        else:
+                            yield record[:KEY_BYTES]
+                    records.sort()
+                for second_byte, count in Counter(record[1] for record in records).items():
+                    counts[first_byte << 8 | second_byte] = count
+                rows += len(records)
+                content = b"".join(records)
+                digest.update(content)
+                file.write(content)
+            kept = {**asdict(facts), "rows": rows}
+            told = json.dumps(kept, separators=(",", ":")).encode()
+            tail = index(counts, rows).tobytes() + told
+            digest.update(tail)
+            file.write(tail + _TRAILER.pack(len(told), digest.digest(), MAGIC))
+            file.flush()
+            os.fsync(file.fileno())
+        durable.sync_folder(path.parent)
+
+    def close(self) -> None:
+        for run, _ in self._runs:
+            run.close()
+        self._runs = []
+
+    def _spill(self) -> None:
+        self._held.sort()
+        run = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        run.write(b"".join(self._held))
+        starts = array("I", bytes(4 * (_PARTS + 1)))
+        for first_byte, count in Counter(record[0] for record in self._held).items():
+            starts[first_byte + 1] = count
+        for place in range(_PARTS):
+            starts[place + 1] += starts[place]
+        self._runs.append((run, starts))
+        self._held = []
+
+    def _part(self, first_byte: int) -> list[bytes]:
+        if self._held:
+            self._spill()
+        records: list[bytes] = []
+        for run, starts in self._runs:
+            run.seek(starts[first_byte] * RECORD_BYTES)
+            records += split_records(run.read((starts[first_byte + 1] - starts[first_byte]) * RECORD_BYTES))
+        records.sort()
+        return records
+
+
+def split_records(content: bytes) -> list[bytes]:
+    return list(struct.unpack(f"{RECORD_BYTES}s" * (len(content) // RECORD_BYTES), content))
+
+
+def index(counts: array[int], rows: int) -> array[int]:
+    """Where each bucket begins: a power of two of buckets with some sixteen rows each, and the end."""
+    bits = max(0, min(_MOST_BITS, rows.bit_length() - 4))
+    width = 1 << (_MOST_BITS - bits)
+    starts = array("I", [0])
+    for bucket in range(1 << bits):
+        starts.append(starts[-1] + sum(counts[bucket * width : (bucket + 1) * width]))
+    return starts
