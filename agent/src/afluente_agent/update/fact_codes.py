@@ -1,0 +1,22 @@
+"""The codes of the facts that updates leave behind, and the evidence each carries."""
+
+from __future__ import annotations
+
+STARTED = "update.started"
+"""A new version was put in place and is on trial. version, before"""
+HEALTHY = "update.healthy"
+"""The version on trial reached the hub and stays. version"""
+ROLLED_BACK = "update.rolled_back"
+"""The watcher went back by itself. version, reason (crash, hang, no_hub, damaged, no_start), to"""
+RETURNED = "update.returned"
+"""The hub's signed order to go back was followed. version, to"""
+REFUSED = "update.refused"
+"""Something offered was not taken. code (of the error), version"""
+METADATA_EXPIRED = "update.metadata_expired"
+"""The hub's update metadata is past its date. version"""
+DOWNLOAD_FAILED = "update.download_failed"
+"""The line broke or was too slow; it goes on from where it stands. code, version, bytes"""
+CRASH_LOOP = "update.crash_loop"
+"""A version that was healthy before ends again and again. version, exits, status"""
+POINTER_DAMAGED = "update.pointer_damaged"
+"""The pointer could not be read: the installed version was started."""
