@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from afluente.fleet.authentication import is_signed_by
+from afluente.fleet.catalogue_check import check_catalogue
 from afluente.fleet.refusal import FleetError
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import DOCUMENTS
@@ -101,7 +102,10 @@ def publish(
         sa.select(sa.func.coalesce(sa.func.max(DOCUMENTS.c.version), FIRST_VERSION)).where(DOCUMENTS.c.kind == kind)
     ).scalar_one()
     version = int(newest) + 1
-    document = signer.sign(kind, version, _body(content, name=name, version=version))
+    whole = {"hub_keys": list(signer.public_keys), **content} if kind == "configuration" else content
+    document = signer.sign(kind, version, _body(whole, name=name, version=version))
+    if kind == "catalogue":
+        check_catalogue(document.body)
     if len(document.body.encode()) > MAX_BODY_BYTES:
         raise FleetError("fleet.document_size", f"a {kind} has more than {MAX_BODY_BYTES} bytes", hint="split it")
     connection.execute(

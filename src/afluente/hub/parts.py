@@ -6,6 +6,7 @@ several threads and several hub processes at once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,14 @@ Diagnose = Callable[[], Sequence[Mapping[str, Json]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """Work beside the doors, in a thread of its own: `run` returns soon after the event is set."""
+
+    name: str
+    run: Callable[[threading.Event], None]
+
+
+@dataclass(frozen=True, slots=True)
 class HubParts:
     """Everything both doors need. A part that is None answers 503."""
 
@@ -75,12 +84,3 @@ class HubParts:
     updates_folder: Path | None = None
     bundles_folder: Path | None = None
     background: Sequence[Background] = field(default_factory=tuple)
-
-
-@dataclass(frozen=True, slots=True)
-class Background:
-    """Work done again and again beside the doors: loading, measuring, diagnosing, deleting what is past its time."""
-
-    name: str
-    every_seconds: float
-    work: Callable[[], object]

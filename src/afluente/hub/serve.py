@@ -11,7 +11,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from afluente.core.errors import AfluenteError
 from afluente.hub.agents_app import agents_app
 from afluente.hub.listening import DoorServer, address, door, listen
 from afluente.hub.operators_app import operators_app
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _STOP_SECONDS = 30.0
+_AGAIN_SECONDS = 5.0
 
 
 class HubServer:
@@ -96,9 +96,7 @@ class HubServer:
     def _work(self, background: Background) -> None:
         while not self._is_stopped.is_set():
             try:
-                background.work()
-            except AfluenteError as error:
-                _log.warning("work beside the doors failed", extra={"work": background.name, "code": error.code})
+                background.run(self._is_stopped)
             except Exception:  # noqa: BLE001 - the worker boundary reports whatever is left and goes on
-                _log.exception("work beside the doors failed by a defect", extra={"work": background.name})
-            self._is_stopped.wait(background.every_seconds)
+                _log.exception("work beside the doors ended by a defect", extra={"work": background.name})
+                self._is_stopped.wait(_AGAIN_SECONDS)

@@ -59,6 +59,7 @@ def load_project(
         place=settings.place,
         products=tuple(reading.products),
         alerts=settings.alerts,
+        fleet=settings.fleet,
         output_contracts=tuple(one for one in reading.contracts if one.table.layer == RELEASE),
     )
 

@@ -20,9 +20,11 @@ from afluente.core.tables import TableName
 from afluente.project.alert_settings import AlertSettings
 from afluente.project.cron import cron_mistake
 from afluente.project.fields import Fields, read_table
+from afluente.project.fleet_settings import FleetSettings
 from afluente.project.known import Known
 from afluente.project.mistakes import Mistakes
 from afluente.project.read_alerts import read_alerts
+from afluente.project.read_fleet import read_fleet
 from afluente.project.read_options import Options
 from afluente.project.secret_reference import PREFIX, find_literal_secrets
 from afluente.project.settings import (
@@ -41,7 +43,7 @@ DEFAULT_LAKE = "lake"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 NAME_HINT = "a name is lower-case letters, digits, _ and -, and begins with a letter"
 
-_KEYS = ("name", "timezone", "language", "lake", "state", "engine", "sources", "schedules", "alerts")
+_KEYS = ("name", "timezone", "language", "lake", "state", "engine", "sources", "schedules", "alerts", "fleet")
 _ENGINES: tuple[Literal["duckdb", "spark"], ...] = ("duckdb", "spark")
 _LANGUAGES: tuple[Language, ...] = ("pt", "en")
 _LAKE_SCHEMES = ("s3", "gs", "abfss", "az", "file")
@@ -64,6 +66,7 @@ class Settings:
     schedules: tuple[Schedule, ...]
     place: Place
     alerts: AlertSettings | None = None
+    fleet: FleetSettings | None = None
 
 
 def read_settings(
@@ -75,6 +78,7 @@ def read_settings(
     fields.only(_KEYS)
     options = Options(mistakes, typed_in)
     alerts = fields.get("alerts")
+    fleet = fields.get("fleet")
     return Settings(
         name=_name(fields),
         timezone=_timezone(fields),
@@ -86,6 +90,7 @@ def read_settings(
         schedules=tuple(_schedule(name, schedule, mistakes) for name, schedule in _named(fields, "schedules")),
         place=mistakes.place(fields.node),
         alerts=None if alerts is None else read_alerts(alerts, mistakes),
+        fleet=None if fleet is None else read_fleet(fleet, mistakes),
     )
 
 

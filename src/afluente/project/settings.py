@@ -15,6 +15,7 @@ from afluente.project.model import Model
 
 if TYPE_CHECKING:
     from afluente.project.alert_settings import AlertSettings
+    from afluente.project.fleet_settings import FleetSettings
     from afluente.project.product import Product
 
 
@@ -100,3 +101,4 @@ class Project:
     products: tuple[Product, ...] = ()
     output_contracts: tuple[Contract, ...] = ()
     alerts: AlertSettings | None = None
+    fleet: FleetSettings | None = None

@@ -1,0 +1,119 @@
+"""The hub of a project: its parts, opened from what afluente.yaml says.
+
+Invariant: a secret is resolved for the one part that needs it and kept nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from afluente.core.errors import UsageError
+from afluente.fleet import activity
+from afluente.fleet.admission import Admission, AdmissionSettings
+from afluente.fleet.catalogue_check import columns_of
+from afluente.fleet.documents import HubSigner
+from afluente.fleet.landing import LandingStore
+from afluente.fleet.landing_key import read_landing_keys
+from afluente.fleet.loading import Loader, LoaderSettings
+from afluente.fleet.retention import RetentionPolicy, retain
+from afluente.fleet.uploads import Uploads
+from afluente.hub.background import loading, repeating
+from afluente.hub.parts import Background, HubParts
+from afluente.hub.settings import HubSettings
+from afluente.state.secret import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from afluente.fleet.central import Central
+    from afluente.project.fleet_settings import FleetSettings
+    from afluente.project.settings import SecretReference
+    from afluente.runs.steps.workspace import Workspace
+
+SETTLE_SECONDS = 300.0
+RETAIN_SECONDS = 3600.0
+
+
+def fleet_folder(workspace: Workspace) -> Path:
+    """Where the fleet keeps files: `landing`, `updates`, `bundles`."""
+    return workspace.folder / "fleet"
+
+
+def fleet_settings(workspace: Workspace) -> FleetSettings:
+    """What `fleet:` says; UsageError when the project has none."""
+    settings = workspace.project.fleet
+    if settings is None:
+        raise UsageError(
+            "hub.no_fleet",
+            "the project has no 'fleet' in afluente.yaml",
+            hint="fleet: {signing_key: secret:file:hub.key, landing_key: secret:file:landing.key, central: ...}",
+        )
+    return settings
+
+
+def open_signer(workspace: Workspace) -> HubSigner:
+    """The hub's signing keys."""
+    return HubSigner.from_texts([workspace.secret(key) for key in fleet_settings(workspace).signing_keys])
+
+
+def project_parts(workspace: Workspace) -> HubParts:
+    """The parts of the project's hub. Close the workspace after the hub has stopped."""
+    settings = fleet_settings(workspace)
+    folder = fleet_folder(workspace)
+    database, clock = workspace.state, workspace.clock
+    assert settings.landing_key is not None, "the reading of the project asks for it"
+    keys = read_landing_keys(Secret(workspace.secret(settings.landing_key)))
+    landing = LandingStore(folder / "landing", keys)
+    limits = settings.limits
+    uploads = Uploads(database, landing, clock, columns_of=columns_of)
+    admission = Admission(database, clock, AdmissionSettings(bytes_per_second=limits.bytes_per_second))
+    policy = RetentionPolicy(
+        settings.retention.landing_days, settings.retention.facts_days, settings.retention.access_days
+    )
+    background = [
+        repeating("settling", SETTLE_SECONDS, uploads.settle),
+        repeating("retention", RETAIN_SECONDS, lambda: retain(database, landing.folder, policy, clock=clock)),
+    ]
+    if settings.central is not None:
+        background.append(_loading(workspace, settings.central, landing, admission, limits.loads_at_once))
+    return HubParts(
+        database=database,
+        clock=clock,
+        signer=open_signer(workspace),
+        settings=HubSettings(
+            heartbeat_seconds=limits.heartbeat_seconds,
+            requests_at_once=limits.requests_at_once,
+            connections=limits.connections,
+        ),
+        uploads=uploads,
+        admission=admission,
+        learn_activity=activity.learn,
+        updates_folder=folder / "updates",
+        bundles_folder=folder / "bundles",
+        background=tuple(background),
+    )
+
+
+def _loading(
+    workspace: Workspace, dsn: SecretReference, landing: LandingStore, admission: Admission, loads_at_once: int
+) -> Background:
+    from afluente.fleet.bronze import LakeBronze
+
+    def open_central() -> Central:
+        from afluente.fleet.central import Central
+
+        return Central(workspace.secret(dsn), connections=loads_at_once + 1)
+
+    def make_loader(central: Central) -> Loader:
+        return Loader(
+            workspace.state,
+            central,
+            clock=workspace.clock,
+            open_landed=landing.open,
+            settings=LoaderSettings(concurrency=loads_at_once),
+            bronze=LakeBronze(workspace.lake, clock=workspace.clock),
+            columns_of=columns_of,
+            allowed_loads=admission.allowed_loads,
+        )
+
+    return loading(open_central, make_loader, admission)

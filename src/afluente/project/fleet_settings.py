@@ -1,0 +1,49 @@
+"""What `fleet:` of afluente.yaml says, as frozen dataclasses. Nothing here opens a file.
+
+Invariant: keys and the central database's address, which holds a password, stand as references to secrets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from afluente.core.errors import Place
+from afluente.project.settings import SecretReference
+
+RINGS = ("pilot", "general")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRetention:
+    """For how many days loaded uploads, facts and the access log are kept."""
+
+    landing_days: int = 7
+    facts_days: int = 400
+    access_days: int = 1826
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLimits:
+    """`bytes_per_second` is what is taken in from all sites together; the rest is of one hub process."""
+
+    heartbeat_seconds: int = 900
+    bytes_per_second: int = 64 << 20
+    loads_at_once: int = 2
+    requests_at_once: int = 200
+    connections: int = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """A hub. The first of `signing_keys` signs documents; those after it are told to agents as coming ones.
+
+    `landing_key` encrypts uploads at rest; `rings` are in the order in which an update reaches them.
+    """
+
+    signing_keys: tuple[SecretReference, ...]
+    place: Place
+    central: SecretReference | None = None
+    landing_key: SecretReference | None = None
+    rings: tuple[str, ...] = RINGS
+    retention: FleetRetention = field(default_factory=FleetRetention)
+    limits: FleetLimits = field(default_factory=FleetLimits)
