@@ -53,8 +53,8 @@ class Spool:
         self._free_bytes = free_bytes
         self._open: dict[str, int] = {}
         try:
-            durable.make_folder(self.waiting_folder)
-            durable.make_folder(self.quarantine_folder)
+            for place in (folder, self.waiting_folder, self.quarantine_folder):
+                durable.make_folder(place)
         except OSError as error:
             raise trouble.failed(error) from error
         self.key, is_lost = load_key(identity_folder)
