@@ -10,9 +10,9 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 STEADY_SECONDS = 30
-EARLIEST = 1_735_689_600
+EARLIEST = 1_577_836_800
 LATEST = 4_102_444_800
-"""2025 to 2100: a hub's time outside was not a hub's."""
+"""2020 to 2100: a hub's time outside was not a hub's."""
 
 
 class HubClock:

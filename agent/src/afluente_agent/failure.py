@@ -111,7 +111,7 @@ def _of_tls(error: ssl.SSLError, named: dict[str, str]) -> Failure:
         code = getattr(error, "verify_code", 0)
         is_of_time = code in (NOT_YET_VALID, EXPIRED) or any(word in reason.lower() for word in TIME_WORDS)
         return Failure(fact_codes.TLS_INTERCEPTION, {**named, "reason": reason}, is_of_time=is_of_time)
-    reason = str(error.reason or type(error).__name__)[:MOST_REASON]
+    reason = str(getattr(error, "reason", "") or type(error).__name__)[:MOST_REASON]
     return Failure(fact_codes.TLS_FAILED, {**named, "reason": reason})
 
 

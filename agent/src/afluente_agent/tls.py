@@ -46,6 +46,7 @@ def check_dates(hub_time: Callable[[], int]) -> Trace:
             stream = information["return_value"]
             socket = stream.get_extra_info("ssl_object")  # type: ignore[attr-defined]
             if not is_within_dates(socket.getpeercert(), hub_time()):
+                stream.close()  # type: ignore[attr-defined]
                 raise CertificateTimeError(1, "the certificate is out of its dates by the hub's time")
 
     return trace
