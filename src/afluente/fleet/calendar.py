@@ -96,11 +96,11 @@ class FleetCalendar:
         return known or WORKDAY
 
     def _is_bridge(self, day: date, *, municipality: str, uf: str) -> bool:
-        """A Friday after a holiday, or a Monday before one."""
+        """A Friday after a holiday or an optional day, or a Monday before one."""
         offset = {4: -1, 0: 1}.get(day.weekday())
         if offset is None or (municipality, day) in self._exceptions:
             return False
-        return self._plain(day + timedelta(days=offset), municipality=municipality, uf=uf).kind == "holiday"
+        return self._plain(day + timedelta(days=offset), municipality=municipality, uf=uf).kind in ("holiday", "optional")
 
 
 def keep(connection: sa.Connection, exceptions: Iterable[KnownDay], *, by: str) -> int:

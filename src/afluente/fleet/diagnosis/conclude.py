@@ -54,7 +54,9 @@ def _to_revisit(connection: sa.Connection, *, day: date) -> dict[date, set[str]]
         .where(FACTS.c.received_at >= min(one.at for one in standing))
         .group_by(FACTS.c.site)
     )
-    told = dict(connection.execute(query).tuples().all())
+    told: dict[str, datetime] = {}
+    for site, received_at in connection.execute(query):
+        told[site] = received_at
     found: dict[date, set[str]] = defaultdict(set)
     for one in standing:
         if one.site in told and told[one.site] > one.at:

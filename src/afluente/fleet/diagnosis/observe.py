@@ -85,6 +85,17 @@ class _Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class _Speaker:
+    """The agent that speaks for a site."""
+
+    id: str
+    status: str
+    enrolled_at: datetime
+    last_seen_at: datetime | None
+    heartbeat: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class _Span:
     """The day in UTC, wide enough for every time zone; `until` is the last moment that is looked at."""
 
@@ -154,16 +165,16 @@ def observe(
     return [view for view in with_peers if wanted is None or view.site in wanted]
 
 
-def _agents(connection: sa.Connection) -> Mapping[str, sa.Row[Any]]:
+def _agents(connection: sa.Connection) -> Mapping[str, _Speaker]:
     """Of each site the agent that speaks: the newest active one, or else the newest suspended one."""
     query = (
         sa.select(
-            AGENTS.c.id, AGENTS.c.site, AGENTS.c.status, AGENTS.c.enrolled_at, AGENTS.c.last_seen_at, AGENTS.c.heartbeat
+            AGENTS.c.site, AGENTS.c.id, AGENTS.c.status, AGENTS.c.enrolled_at, AGENTS.c.last_seen_at, AGENTS.c.heartbeat
         )
         .where(AGENTS.c.status.in_(("active", "suspended")))
         .order_by(AGENTS.c.status.desc(), AGENTS.c.enrolled_at)
     )
-    return {row.site: row for row in connection.execute(query)}
+    return {site: _Speaker(*told) for site, *told in connection.execute(query)}
 
 
 def _facts(connection: sa.Connection, span: _Span) -> Mapping[str, list[SeenFact]]:
@@ -291,11 +302,11 @@ def _units(
 
 def _hours(connection: sa.Connection, span: _Span) -> Mapping[str, tuple[frozenset[int], bool]]:
     """The usual hours of each site on this weekday, and whether its week is known well."""
-    heaviest = dict(
-        connection.execute(sa.select(ACTIVITY.c.site, sa.func.max(ACTIVITY.c.weight)).group_by(ACTIVITY.c.site))
-        .tuples()
-        .all()
-    )
+    heaviest: dict[str, float] = {}
+    for site, weight in connection.execute(
+        sa.select(ACTIVITY.c.site, sa.func.max(ACTIVITY.c.weight)).group_by(ACTIVITY.c.site)
+    ):
+        heaviest[site] = weight
     hours: dict[str, set[int]] = defaultdict(set)
     query = sa.select(ACTIVITY.c.site, ACTIVITY.c.hour, ACTIVITY.c.weight, ACTIVITY.c.updated_at).where(
         ACTIVITY.c.weekday == span.day.weekday()

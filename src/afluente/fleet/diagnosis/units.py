@@ -74,7 +74,8 @@ def told_by_agent(view: SiteView) -> Finding | None:
     seen = view.told(("unit.stale",))
     if not view.sent_lists or not seen:
         return None
-    evidence = {key: seen[0].evidence[key] for key in ("cnes", "newest") if key in seen[0].evidence}
+    told = seen[0].evidence
+    evidence = {"cnes": told.get("cnes", "não informado"), "newest": told.get("newest", "data não informada")}
     return Finding("unit.stale", 0.7, evidence)
 
 

@@ -102,4 +102,4 @@ def plain(text: str) -> str:
 
 class _Values(dict[str, str]):
     def __missing__(self, key: str) -> str:
-        return "?"
+        return "(não informado)"
