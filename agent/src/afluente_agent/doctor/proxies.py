@@ -61,11 +61,9 @@ def parse_registry(text: str) -> WindowsProxy:
 
 
 def choose(
-    hub: str, *, setting: str, environment: Mapping[str, str], windows: WindowsProxy | None = None
+    scheme: str, host: str, *, setting: str, environment: Mapping[str, str], windows: WindowsProxy | None = None
 ) -> Proxy | None:
-    """The proxy for the hub's address; None goes direct."""
-    parts = urlsplit(hub)
-    host, scheme = parts.hostname or "", parts.scheme
+    """The proxy for an address of the hub; None goes direct."""
     if setting == NO_PROXY:
         return None
     if setting:
@@ -83,8 +81,8 @@ def choose(
 
 def parse_address(text: str, origin: str) -> Proxy | None:
     """An address with or without scheme, user and port; None when there is no host in it."""
-    parts = urlsplit(text if "://" in text else f"http://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
         port = parts.port or DEFAULT_PROXY_PORT
     except ValueError:
         return None

@@ -42,8 +42,8 @@ class Target:
     @classmethod
     def of(cls, hub: str) -> Target | None:
         """The target of an address; None when it is not one."""
-        parts = urlsplit(hub)
         try:
+            parts = urlsplit(hub)
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             return None

@@ -50,7 +50,8 @@ class Situation:
             target = self.target
             if self._reached is None and target is not None:
                 proxy = proxies.choose(
-                    self.settings.hub,
+                    target.scheme,
+                    target.host,
                     setting=self.settings.proxy,
                     environment=self.probes.environment,
                     windows=self.windows_proxy(),

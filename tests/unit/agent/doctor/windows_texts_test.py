@@ -1,0 +1,197 @@
+"""Texts as Windows prints them, in Portuguese and in English."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from afluente_agent.doctor import proxies
+from afluente_agent.doctor.checks.power import parse_event
+from afluente_agent.doctor.pec_place import folder_in, parse_netstat
+from afluente_agent.doctor.scheduled_task import parse_task
+from afluente_agent.doctor.service_state import ServiceState, parse_sc, parse_systemctl
+from afluente_agent.service.keeper import Program
+from afluente_agent.service.windows_task import task
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SC_RUNNING_PT = """
+NOME_DO_SERVIÇO: e-SUS-AB-PostgreSQL
+        TIPO                       : 10  WIN32_OWN_PROCESS
+        ESTADO                     : 4  RUNNING
+                                        (STOPPABLE, NOT_PAUSABLE, ACCEPTS_SHUTDOWN)
+        CÓDIGO_DE_SAÍDA_DO_WIN32   : 0  (0x0)
+"""
+SC_STOPPED_EN = """
+SERVICE_NAME: e-SUS-PEC
+        TYPE               : 10  WIN32_OWN_PROCESS
+        STATE              : 1  STOPPED
+        WIN32_EXIT_CODE    : 1077  (0x435)
+"""
+SC_ABSENT_PT = "[SC] EnumQueryServicesStatus:OpenService FALHA 1060:\n\nO serviço especificado não existe.\n"
+SC_DISABLED = """
+[SC] QueryServiceConfig ÊXITO
+
+NOME_DO_SERVIÇO: e-SUS-PEC
+        TIPO               : 10  WIN32_OWN_PROCESS
+        TIPO_DE_INÍCIO     : 4   DISABLED
+        NOME_DO_CAMINHO_BINÁRIO : "C:\\Program Files\\e-SUS\\webserver\\bin\\wrapper.exe" -s conf\\wrapper.conf
+"""
+REG_QUERY = """
+HKEY_CURRENT_USER\\Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings
+    ProxyEnable    REG_DWORD    0x1
+    ProxyServer    REG_SZ    http=proxy.prefeitura.local:3128;https=proxy.prefeitura.local:3129
+    ProxyOverride    REG_SZ    *.gov.br;192.168.*;<local>
+"""
+REG_EXPORT = """Windows Registry Editor Version 5.00
+
+[HKEY_CURRENT_USER\\Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings]
+"ProxyEnable"=dword:00000000
+"AutoConfigURL"="http://wpad.prefeitura.local/proxy.pac"
+"""
+NETSTAT_PT = """
+Conexões ativas
+
+  Proto  Endereço local         Endereço externo       Estado          PID
+  TCP    0.0.0.0:5433           0.0.0.0:0              LISTENING       2310
+  TCP    127.0.0.1:5433         127.0.0.1:50123        ESTABLISHED     2310
+  TCP    [::]:8080              [::]:0                 ESCUTANDO       4021
+"""
+EVENT = (
+    "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><EventID>41</EventID>"
+    "<TimeCreated SystemTime='2026-10-06T03:12:44.1234567Z'/></System></Event>"
+)
+
+
+def test_services_in_any_language() -> None:
+    assert parse_sc(SC_RUNNING_PT) == ServiceState(is_installed=True, is_running=True)
+    assert parse_sc(SC_STOPPED_EN) == ServiceState(is_installed=True, is_running=False)
+    assert parse_sc(SC_ABSENT_PT) == ServiceState(is_installed=False)
+    assert parse_sc("Acesso negado.") is None
+
+
+def test_a_disabled_service() -> None:
+    state = parse_sc(SC_STOPPED_EN, SC_DISABLED)
+    assert state is not None
+    assert state.is_disabled
+    assert not state.is_automatic
+
+
+def test_the_folder_of_pec_in_a_services_command_line() -> None:
+    assert folder_in(SC_DISABLED) == r"C:\Program Files\e-SUS"
+    assert folder_in("ExecStart={ path=/opt/e-SUS/webserver/standalone.sh ; argv[]=/opt/e-SUS/x }") == "/opt/e-SUS"
+    assert folder_in("NOME_DO_SERVIÇO: e-SUS-PEC") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
+            ServiceState(is_installed=True, is_running=True),
+        ),
+        ("LoadState=not-found\nActiveState=inactive\nUnitFileState=\n", ServiceState(is_installed=False)),
+        (
+            "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n",
+            ServiceState(is_installed=True, is_running=False, is_disabled=True, is_automatic=False),
+        ),
+        (
+            "LoadState=masked\nActiveState=inactive\nUnitFileState=masked\n",
+            ServiceState(is_installed=True, is_running=False, is_disabled=True, is_automatic=False),
+        ),
+        ("System has not been booted with systemd as init system", None),
+    ],
+)
+def test_systemd_units(text: str, expected: ServiceState | None) -> None:
+    assert parse_systemctl(text) == expected
+
+
+def test_the_task_that_the_installer_makes_is_read_whole() -> None:
+    read = parse_task(task(Program((r"C:\Afluente\afluente-agent.exe",), Path(r"C:\ProgramData\afluente-agent"))))
+    assert read is not None
+    assert read.is_enabled
+    assert read.triggers == 2
+    assert read.command == r"C:\Afluente\afluente-agent.exe"
+    assert not read.has_limit
+    assert not read.is_for_mains_only
+
+
+def test_a_task_made_by_hand_has_windows_own_defaults() -> None:
+    read = parse_task(
+        '<?xml version="1.0" encoding="UTF-16"?>\n<Task version="1.2" '
+        'xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task"><Triggers><CalendarTrigger>'
+        "<Enabled>false</Enabled></CalendarTrigger></Triggers><Settings><Enabled>false</Enabled></Settings>"
+        "<Actions><Exec><Command>x.exe</Command></Exec></Actions></Task>\n\n"
+    )
+    assert read is not None
+    assert not read.is_enabled
+    assert read.triggers == 0
+    assert read.limit == "PT72H"
+    assert read.is_for_mains_only
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ERRO: O sistema não pode encontrar o arquivo especificado.", "<Task><", "<Task>" * 50_000],
+)
+def test_what_is_no_task(text: str) -> None:
+    assert parse_task(text) is None
+
+
+def test_a_bomb_of_entities_is_no_task() -> None:
+    assert parse_task('<Task><!DOCTYPE x [<!ENTITY a "b">]>&a;</Task>') is None
+
+
+def test_the_registry_as_queried_and_as_exported() -> None:
+    queried, exported = proxies.parse_registry(REG_QUERY), proxies.parse_registry(REG_EXPORT)
+    assert queried.is_enabled
+    assert queried.bypass == ("*.gov.br", "192.168.*", "<local>")
+    assert exported == proxies.WindowsProxy(
+        is_enabled=False, server="", bypass=(), script="http://wpad.prefeitura.local/proxy.pac"
+    )
+
+
+def test_windows_proxy_is_taken_by_scheme_and_bypassed_by_name() -> None:
+    windows = proxies.parse_registry(REG_QUERY)
+    chosen = proxies.choose("https", "hub.example.org", setting="", environment={}, windows=windows)
+    assert chosen is not None
+    assert (chosen.address, chosen.origin) == ("proxy.prefeitura.local:3129", "Windows")
+    assert proxies.choose("https", "hub.saude.gov.br", setting="", environment={}, windows=windows) is None
+
+
+def test_what_is_set_beats_the_environment_and_none_goes_direct() -> None:
+    environment = {"https_proxy": "http://fulano:s%40nha@10.0.0.1:3128", "NO_PROXY": ".interno.br"}
+    hub = ("https", "hub.example.org")
+    named = proxies.choose(*hub, setting="", environment=environment)
+    assert named is not None
+    assert named.address == "10.0.0.1:3128"
+    assert named.authorization == "Basic ZnVsYW5vOnNAbmhh"
+    assert "s@nha" not in named.address
+    assert proxies.choose(*hub, setting="none", environment=environment) is None
+    assert proxies.choose("https", "hub.interno.br", setting="", environment=environment) is None
+    given_one = proxies.choose(*hub, setting="proxy:8081", environment=environment)
+    assert given_one is not None
+    assert given_one.address == "proxy:8081"
+
+
+def test_listening_ports_of_netstat_in_portuguese() -> None:
+    assert parse_netstat(NETSTAT_PT) == {5433, 8080}
+
+
+def test_the_moment_of_an_event_of_the_log() -> None:
+    assert parse_event(EVENT) == 1_791_256_364
+    assert parse_event("") is None
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=80, deadline=None)
+def test_no_text_breaks_a_parser(text: str) -> None:
+    parse_sc(text, text)
+    parse_systemctl(text)
+    parse_task("<Task" + text)
+    parse_task(text)
+    parse_netstat(text)
+    parse_event(text)
+    folder_in(text)
+    proxies.parse_registry(text)
+    proxies.parse_address(text, "x")
