@@ -21,6 +21,7 @@ from afluente_agent.update.health import HealthFile
 from afluente_agent.update.pointer import PointerFile
 
 if TYPE_CHECKING:
+    from afluente_agent.delta import DeltaStore
     from afluente_agent.spool.store import Spool
 
 ALIVE_SECONDS = 5.0
@@ -38,6 +39,7 @@ class _DefaultParts:
         self._health = HealthFile.from_environment(self._updates)
         self._alive_at = 0.0
         self._open_spool: Spool | None = None
+        self._to_read_whole: set[str] = set()
 
     def parts(self) -> Parts:
         return Parts(
@@ -54,13 +56,24 @@ class _DefaultParts:
 
     def _spool(self) -> Spool:
         if self._open_spool is None:
+            from afluente_agent.confirming_spool import ConfirmingSpool
             from afluente_agent.spool.recovery import recover
-            from afluente_agent.spool.store import Spool
 
-            opened = Spool(self._folder.spool, self._folder.identity, leave=self._leave, now=self._now)
-            recover(opened)
+            opened = ConfirmingSpool(
+                self._folder.spool,
+                self._folder.identity,
+                deltas=self._deltas(),
+                leave=self._leave,
+                now=self._now,
+            )
+            self._to_read_whole |= recover(opened).lists_to_read_whole
             self._open_spool = opened
         return self._open_spool
+
+    def _deltas(self) -> DeltaStore:
+        from afluente_agent.delta import DeltaStore
+
+        return DeltaStore(self._folder.root / "deltas")
 
     def _now(self) -> float:
         return float(self._clock.time())
@@ -69,7 +82,10 @@ class _DefaultParts:
         return self._spool().status()
 
     def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> Extraction:
-        raise NotImplementedError
+        from afluente_agent.collect import Collecting, collect
+
+        by = Collecting(self._folder, settings, self._spool(), self._deltas(), self._now, self._alive)
+        return collect(by, only=only, is_full=is_full)
 
     def _send(self, settings: Settings, client: HubClient) -> Sending:
         from afluente_agent.upload import Pace, send
@@ -82,13 +98,16 @@ class _DefaultParts:
             most_bytes_per_second=settings.most_bytes_per_second,
         )
         sent = send(self._spool(), client, pace)
+        whole, self._to_read_whole = sent.lists_to_read_whole | self._to_read_whole, set()
+        for name in whole & set(self._deltas().lists()):
+            self._deltas().forget(name)
         return Sending(
             transmissions=sent.transmissions,
             size_bytes=sent.size_bytes,
             retry_after_seconds=sent.retry_after_seconds,
             reason=sent.reason,
             failure=sent.failure,
-            lists_to_read_whole=tuple(sorted(sent.lists_to_read_whole)),
+            lists_to_read_whole=tuple(sorted(whole)),
         )
 
     def _sleep(self, seconds: float) -> None:

@@ -67,7 +67,8 @@ class Settings:
     """`proxy`: empty follows the system, `none` goes direct, else the address of one. `ca_file`: more
     authorities to trust (PEM). Times are the hub's, in seconds.
 
-    `send_at` is HH:MM of the site's clock, empty for any hour; `remedy_outcomes` what became of the
+    The `pec_...` fields are empty where PEC is found
+    by itself; `pec_credentials` is a file. `send_at` is HH:MM of the site's clock, empty for any hour; `remedy_outcomes` what became of the
     last remedies by their ids, and `untold_remedies` those that no heartbeat told yet.
     """
 
@@ -91,6 +92,11 @@ class Settings:
     last_extracted_at: int = 0
     last_sent_at: int = 0
     pec_version: str = ""
+    pec_folder: str = ""
+    pec_host: str = ""
+    pec_port: int = 0
+    pec_database: str = ""
+    pec_credentials: str = ""
     remedy_outcomes: Mapping[str, str] = field(default_factory=dict)
     untold_remedies: tuple[str, ...] = ()
 

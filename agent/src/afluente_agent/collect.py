@@ -1,0 +1,194 @@
+"""Reading what is agreed: finds PEC, opens the catalogue, and brings each list into the spool.
+
+Invariant: a list that fails leaves the others alone; a transmission is in the spool whole or not at all; nothing is
+read by a catalogue that the hub did not sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from afluente_agent import documents
+from afluente_agent.catalogue import Catalogue, ListQuery, open_catalogue
+from afluente_agent.credentials import read_credentials
+from afluente_agent.delta import DeltaStore
+from afluente_agent.errors import AgentError, CatalogueError, PecError
+from afluente_agent.extract import Reading, extract
+from afluente_agent.parts import Extraction
+from afluente_agent.pec import DATABASE, PORT, ROLE, PecAddress, connected, read_installation
+from afluente_agent.pseudonym import Pseudonyms
+from afluente_agent.settings import DataFolder, Settings
+from afluente_agent.spool.sink import Listed
+from afluente_agent.spool.store import Spool
+
+if TYPE_CHECKING:
+    import asyncpg
+
+BREATH_SECONDS = 5.0
+CREDENTIALS = Path("webserver", "config", "credenciais.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """What reading needs. `now` is the hub's time; `alive` is called while PEC makes us wait."""
+
+    folder: DataFolder
+    settings: Settings
+    spool: Spool
+    deltas: DeltaStore
+    now: Callable[[], float]
+    alive: Callable[[], None]
+
+
+def collect(by: Collecting, *, only: str = "", is_full: bool = False) -> Extraction:
+    """Read every list, or the one that is named. AgentError when nothing can be read at all."""
+    catalogue, pseudonyms = _agreed(by)
+    return asyncio.run(_collect(by, catalogue, pseudonyms, only=only, is_full=is_full))
+
+
+def addresses(settings: Settings) -> list[PecAddress]:
+    """Where PEC's database may be, the most likely first. PecError."""
+    if settings.pec_host:
+        file = Path(settings.pec_credentials) if settings.pec_credentials else Path(settings.pec_folder, CREDENTIALS)
+        has_file = bool(settings.pec_credentials or settings.pec_folder)
+        password = read_credentials(file, role=ROLE).password if has_file else ""
+        database = settings.pec_database or DATABASE
+        return [PecAddress(settings.pec_host, password, settings.pec_port or PORT, database)]
+    from afluente_agent.doctor.local_probes import local_probes
+    from afluente_agent.doctor.pec_place import find_places
+
+    found = []
+    for place in find_places(local_probes(), Path(settings.pec_folder) if settings.pec_folder else None):
+        file = Path(settings.pec_credentials) if settings.pec_credentials else place.credentials
+        password = read_credentials(file, role=ROLE).password
+        found += [PecAddress(place.host, password, port, place.database) for port in place.ports]
+    if not found:
+        raise PecError(
+            "pec.not_found",
+            "o e-SUS PEC não foi encontrado nesta máquina",
+            "PEC was not found on this machine",
+            "Instale o agente no computador do PEC, ou rode 'afluente-agent doctor' para ver onde ele procura.",
+        )
+    return found
+
+
+def _agreed(by: Collecting) -> tuple[Catalogue, Pseudonyms | None]:
+    keys = by.settings.hub_keys
+    document = documents.kept(by.folder, documents.CATALOGUE, hub_keys=keys)
+    if document is None:
+        raise CatalogueError(
+            "catalogue.missing",
+            "o hub ainda não enviou o catálogo de listas",
+            "there is no catalogue yet",
+            "Nada a fazer: ele chega sozinho.",
+        )
+    catalogue = open_catalogue(document, hub_keys=keys, newest_version=by.settings.catalogue_version)
+    return catalogue, _pseudonyms(by)
+
+
+def _pseudonyms(by: Collecting) -> Pseudonyms | None:
+    """By the key of the project, which the configuration brings as base64."""
+    document = documents.kept(by.folder, documents.CONFIGURATION, hub_keys=by.settings.hub_keys)
+    if document is None:
+        return None
+    content = documents.check(document, kind=documents.CONFIGURATION, hub_keys=by.settings.hub_keys)
+    text = content.get("pseudonym_key")
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        return Pseudonyms(base64.b64decode(text, validate=True))
+    except binascii.Error:
+        raise CatalogueError(
+            "pseudonym.no_key",
+            "a chave de pseudônimos da configuração não pode ser lida",
+            "the configuration's pseudonym key is not base64",
+            "Nada foi lido do PEC. Avise a equipe da central.",
+        ) from None
+
+
+async def _collect(
+    by: Collecting, catalogue: Catalogue, pseudonyms: Pseudonyms | None, *, only: str, is_full: bool
+) -> Extraction:
+    breathing = asyncio.create_task(_breathe(by.alive))
+    try:
+        async with _first_that_answers(by) as (connection, address):
+            version = (await read_installation(connection)).version
+        queries = [one for one in catalogue.for_version(version) if only in ("", one.name)]
+        rows = lists = 0
+        failed: list[str] = []
+        for query in queries:
+            try:
+                async with connected(address) as connection:
+                    rows += await _one(connection, query, by, catalogue.version, pseudonyms, is_full=is_full)
+                lists += 1
+            except AgentError as error:
+                failed.append(error.code)
+        return Extraction(lists=lists, rows=rows, pec_version=version, failed=tuple(failed))
+    finally:
+        breathing.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _first_that_answers(by: Collecting) -> AsyncIterator[tuple[asyncpg.Connection, PecAddress]]:
+    candidates = addresses(by.settings)
+    for address in candidates:
+        is_last = address is candidates[-1]
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(connected(address))
+            except PecError as error:
+                if is_last or error.code != "db.down":
+                    raise
+                continue
+            yield connection, address
+            return
+
+
+async def _one(
+    connection: asyncpg.Connection,
+    query: ListQuery,
+    by: Collecting,
+    catalogue_version: int,
+    pseudonyms: Pseudonyms | None,
+    *,
+    is_full: bool,
+) -> int:
+    """One list into the spool; the rows that will travel."""
+    waiting = {one.id for one in by.spool.waiting()}
+    by.deltas.drop_unsent(query.name, waiting=waiting)
+    with by.spool.new_sink() as sink:
+        reading = Reading(
+            transmission=sink.id,
+            store=by.deltas,
+            waiting=waiting,
+            now=by.now,
+            pseudonyms=pseudonyms,
+            is_full=is_full,
+        )
+        extracted = await extract(connection, query, sink, reading)
+        sink.commit(
+            Listed(
+                list_name=extracted.list_name,
+                kind=extracted.kind,
+                base=extracted.base,
+                rows=extracted.rows,
+                catalogue_version=catalogue_version,
+                schema=extracted.schema,
+                columns=extracted.columns,
+                extracted_at=int(by.now()),
+            )
+        )
+    return extracted.rows
+
+
+async def _breathe(alive: Callable[[], None]) -> None:
+    while True:
+        alive()
+        await asyncio.sleep(BREATH_SECONDS)
