@@ -13,7 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from afluente.fleet import agents, facts, remedies
+from afluente.fleet import agents, facts, remedies, rollout_offers
 from afluente.fleet.documents import HubSigner, catalogue_of, configuration_of
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.machine_check import Continuity, Sighting, follow
@@ -105,6 +105,7 @@ def register_heartbeat(
             pec_version=heartbeat.pec_version[:MOST_NAME],
         )
     )
+    rollout_offers.observe(connection, identity, heartbeat, at=at)
     if learn_activity is not None:
         learn_activity(connection, identity.site, row.timezone, at)
     return HeartbeatAnswer(
@@ -118,6 +119,7 @@ def register_heartbeat(
         ),
         remedies=remedies.to_give(connection, identity.site, at=at),
         needs_key_rotation=row.key_expires_at is None and at - row.key_created_at > agents.KEY_AGE,
+        update=rollout_offers.offer(connection, identity, at=at, signer=signer),
     )
 
 

@@ -5,21 +5,30 @@ Invariant: a secret is resolved for the one part that needs it and kept nowhere 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from afluente.core.errors import UsageError
 from afluente.fleet import activity
 from afluente.fleet.admission import Admission, AdmissionSettings
 from afluente.fleet.catalogue_check import columns_of
+from afluente.fleet.diagnosis.conclude import diagnose
 from afluente.fleet.documents import HubSigner
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.landing_key import read_landing_keys
 from afluente.fleet.loading import Loader, LoaderSettings
 from afluente.fleet.retention import RetentionPolicy, retain
+from afluente.fleet.rollout_desk import RolloutDesk
+from afluente.fleet.update_keys import UpdateKeys
+from afluente.fleet.updates import UpdateRepository, keep_fresh
 from afluente.fleet.uploads import Uploads
 from afluente.hub.background import loading, repeating
 from afluente.hub.parts import Background, HubParts
 from afluente.hub.settings import HubSettings
+from afluente.project.fleet_settings import UPDATE_ROLES
+from afluente.state.json_value import Json
 from afluente.state.secret import Secret
 
 if TYPE_CHECKING:
@@ -32,6 +41,9 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 300.0
 RETAIN_SECONDS = 3600.0
+ROLLOUT_SECONDS = 60.0
+DIAGNOSE_SECONDS = 300.0
+REFRESH_SECONDS = 3600.0
 
 
 def fleet_folder(workspace: Workspace) -> Path:
@@ -74,6 +86,15 @@ def project_parts(workspace: Workspace) -> HubParts:
         repeating("settling", SETTLE_SECONDS, uploads.settle),
         repeating("retention", RETAIN_SECONDS, lambda: retain(database, landing.folder, policy, clock=clock)),
     ]
+    repository = UpdateRepository(folder / "updates", _update_keys(workspace, settings), clock)
+    rollouts = RolloutDesk(database, clock, repository)
+    draw_verdicts = partial(_diagnose, workspace)
+    background += [
+        repeating("rollouts", ROLLOUT_SECONDS, rollouts.tend),
+        repeating("diagnosis", DIAGNOSE_SECONDS, draw_verdicts),
+    ]
+    if settings.update_keys:
+        background.append(repeating("updates", REFRESH_SECONDS, lambda: keep_fresh(repository, database, clock)))
     if settings.central is not None:
         background.append(_loading(workspace, settings.central, landing, admission, limits.loads_at_once))
     return HubParts(
@@ -87,11 +108,36 @@ def project_parts(workspace: Workspace) -> HubParts:
         ),
         uploads=uploads,
         admission=admission,
+        rollouts=rollouts,
+        diagnose=draw_verdicts,
         learn_activity=activity.learn,
         updates_folder=folder / "updates",
         bundles_folder=folder / "bundles",
         background=tuple(background),
     )
+
+
+def _diagnose(workspace: Workspace) -> list[Mapping[str, Json]]:
+    """Draw the verdicts of today, by the project's clock on the wall."""
+    at = workspace.clock.now()
+    day = at.astimezone(ZoneInfo(workspace.project.timezone)).date()
+    return [
+        {
+            "site": verdict.site,
+            "code": verdict.code,
+            "confidence": verdict.confidence,
+            "action": verdict.action,
+            "message_pt": verdict.message_pt,
+        }
+        for verdict in diagnose(workspace.state, day=day, at=at)
+    ]
+
+
+def _update_keys(workspace: Workspace, settings: FleetSettings) -> UpdateKeys:
+    keys = {
+        role: [Secret(workspace.secret(key)) for key in settings.update_keys.get(role, ())] for role in UPDATE_ROLES
+    }
+    return UpdateKeys(**keys)
 
 
 def _loading(

@@ -5,12 +5,14 @@ Invariant: keys and the central database's address, which holds a password, stan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from afluente.core.errors import Place
 from afluente.project.settings import SecretReference
 
 RINGS = ("pilot", "general")
+UPDATE_ROLES = ("root", "targets", "snapshot", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class FleetLimits:
 class FleetSettings:
     """A hub. The first of `signing_keys` signs documents; those after it are told to agents as coming ones.
 
-    `landing_key` encrypts uploads at rest; `rings` are in the order in which an update reaches them.
+    `landing_key` encrypts uploads at rest; `rings` are in the order in which an update reaches them; `update_keys` are
+    those of the update repository's roles that are at hand here (root, targets, snapshot, timestamp).
     """
 
     signing_keys: tuple[SecretReference, ...]
@@ -45,5 +48,6 @@ class FleetSettings:
     central: SecretReference | None = None
     landing_key: SecretReference | None = None
     rings: tuple[str, ...] = RINGS
+    update_keys: Mapping[str, tuple[SecretReference, ...]] = field(default_factory=dict)
     retention: FleetRetention = field(default_factory=FleetRetention)
     limits: FleetLimits = field(default_factory=FleetLimits)

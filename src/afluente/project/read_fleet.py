@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 
 from afluente.project.fields import Fields
-from afluente.project.fleet_settings import RINGS, FleetLimits, FleetRetention, FleetSettings
+from afluente.project.fleet_settings import RINGS, UPDATE_ROLES, FleetLimits, FleetRetention, FleetSettings
 from afluente.project.mistakes import Mistakes
 from afluente.project.secret_reference import FORMS, PREFIX, parse_reference
 from afluente.project.settings import SecretReference
 from afluente.project.yaml_node import Node
 
-_KEYS = ("signing_key", "landing_key", "central", "rings", "retention", "limits")
+_KEYS = ("signing_key", "landing_key", "central", "rings", "update_keys", "retention", "limits")
 _RING = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SIGNING_HINT = "signing_key: secret:file:.afluente/hub.key; make one with `afluente hub key`"
 _LEAST_HEARTBEAT_SECONDS = 30
@@ -34,6 +34,7 @@ def read_fleet(node: Node, mistakes: Mistakes) -> FleetSettings:
         central=_optional(fields, "central"),
         landing_key=_optional(fields, "landing_key"),
         rings=_rings(fields),
+        update_keys=_update_keys(fields),
         retention=_retention(fields),
         limits=_limits(fields),
     )
@@ -71,6 +72,19 @@ def _rings(fields: Fields) -> tuple[str, ...]:
     if len(set(rings)) != len(rings):
         fields.mistakes.add("project.repeated", "a ring of 'fleet' stands twice", node)
     return tuple(dict.fromkeys(rings)) or RINGS
+
+
+def _update_keys(fields: Fields) -> dict[str, tuple[SecretReference, ...]]:
+    node = fields.get("update_keys")
+    if node is None:
+        return {}
+    inner = Fields(node, fields.mistakes, "'update_keys' of 'fleet'")
+    inner.only(UPDATE_ROLES)
+    keys: dict[str, tuple[SecretReference, ...]] = {}
+    for role, item in node.mapping.items():
+        read = (_reference(one, fields.mistakes, role) for one in item.items or (item,))
+        keys[role] = tuple(key for key in read if key is not None)
+    return keys
 
 
 def _retention(fields: Fields) -> FleetRetention:

@@ -51,12 +51,14 @@ def test_everything_that_may_be_said_is_read(read):
         "  landing_key: secret:env:LANDING_KEY\n"
         "  central: secret:env:CENTRAL\n"
         "  rings: [house, pilot, all]\n"
+        "  update_keys: {timestamp: secret:env:T, snapshot: [secret:env:S1, secret:env:S2]}\n"
         "  retention: {landing_days: 3, facts_days: 90, access_days: 365}\n"
         "  limits: {heartbeat_seconds: 60, bytes_per_second: 1000000, loads_at_once: 1, requests_at_once: 10, connections: 20}\n"
     ).fleet
     assert [key.target for key in fleet.signing_keys] == ["new.key", "old.key"]
     assert fleet.central == SecretReference("env", "CENTRAL")
     assert fleet.rings == ("house", "pilot", "all")
+    assert [key.target for key in fleet.update_keys["snapshot"]] == ["S1", "S2"]
     assert fleet.retention == FleetRetention(3, 90, 365)
     assert fleet.limits == FleetLimits(60, 1_000_000, 1, 10, 20)
 
@@ -75,6 +77,8 @@ def test_everything_that_may_be_said_is_read(read):
         (KEYS + "  retention: {landing_days: 0}\n", "project.wrong_value", "landing_days"),
         (KEYS + "  retention: {days: 1}\n", "project.unknown_key", "days"),
         (KEYS + "  limits: {heartbeat_seconds: 5}\n", "project.wrong_value", "heartbeat_seconds"),
+        (KEYS + "  update_keys: {boot: secret:env:A}\n", "project.unknown_key", "boot"),
+        (KEYS + "  update_keys: {root: hunter2}\n", "project.literal_secret", "root"),
         (KEYS + "  ringz: [a]\n", "project.unknown_key", "ringz"),
         ("  - a\n", "project.wrong_type", "fleet"),
     ],
