@@ -93,6 +93,7 @@ def probes(
     own_files: Sequence[Path] = (),
     trust: Callable[[str], ssl.SSLContext] | None = None,
     modules: Sequence[str] = ("json",),
+    socket_tables: Sequence[Path] = (),
     seconds: float = 2.0,
 ) -> Probes:
     return Probes(
@@ -107,6 +108,7 @@ def probes(
         own_files=lambda: own_files,
         trust=trust or (lambda _file: ssl.create_default_context()),
         machine_modules=modules,
+        socket_tables=socket_tables,
         seconds=seconds,
     )
 

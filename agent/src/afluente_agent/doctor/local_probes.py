@@ -108,6 +108,7 @@ def local_probes() -> Probes:
         own_files=installed_files,
         trust=tls.system_trust,
         machine_modules=MODULES,
+        socket_tables=[Path("/proc/net/tcp"), Path("/proc/net/tcp6")],
     )
 
 

@@ -79,8 +79,8 @@ def listening_ports(probes: Probes) -> tuple[int, ...]:
         found = parse_netstat(text)
     else:
         found = set()
-        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-            found |= parse_proc_net(_text(Path(table)))
+        for table in probes.socket_tables:
+            found |= parse_proc_net(_text(table))
     return tuple(sorted(port for port in found if port in PORTS))
 
 

@@ -51,7 +51,8 @@ class Wall(Protocol):
 class Probes:
     """`trust` makes the context of a file of further authorities; `seconds` is the patience of one network step.
 
-    `own_files` are the files the agent was installed with; `data_folders` where agents usually keep their data.
+    `own_files` are the files the agent was installed with; `data_folders` where agents usually keep their data,
+    `socket_tables` where Linux tells of listening sockets.
     """
 
     system: System
@@ -65,4 +66,5 @@ class Probes:
     own_files: Callable[[], Sequence[Path]]
     trust: Callable[[str], ssl.SSLContext]
     machine_modules: Sequence[str]
+    socket_tables: Sequence[Path] = ()
     seconds: float = 4.0
