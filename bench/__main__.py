@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.registry import Options, load, names
@@ -32,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         default=Path(__file__).parent / "data",
         help="where generated data is kept",
     )
+    parser.add_argument("--sites", type=int, help="sites of the rush; a number of its own by default")
+    parser.add_argument("--minutes", type=float, help="within which the sites of the rush wake")
     parser.add_argument(
         "--memory-limit-gb",
         type=float,
@@ -51,9 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
             seed=parsed.seed,
             data=parsed.data,
             memory_limit_bytes=int(limit * 1e9) if limit else None,
+            sites=parsed.sites,
+            minutes=parsed.minutes,
         )
         print(f"{name}: {benchmark.SUMMARY}", flush=True)
-        ratios[name] = benchmark.run(options)
+        measured = benchmark.run(options)
+        ratios |= measured if isinstance(measured, Mapping) else {name: measured}
         print(flush=True)
     for name, ratio in ratios.items():
         print(f"ratio {name}: {'ours is not there' if ratio is None else f'{ratio:.2f}'}")

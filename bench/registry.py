@@ -1,13 +1,14 @@
 """The benchmarks there are: every module of `bench.benchmarks` is one, named as its file.
 
-A benchmark offers `DEFAULT_ROWS: int`, `SUMMARY: str` and `run(options) -> float | None`: the ratio, or None when ours
-is not there. Invariant: nothing else is edited to add one.
+A benchmark offers `DEFAULT_ROWS: int`, `SUMMARY: str` and `run(options)`: the ratio, or several by name; None when ours is
+not there. Invariant: nothing else is edited to add one.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -24,6 +25,8 @@ class Options:
     seed: int
     data: Path
     memory_limit_bytes: int | None = None
+    sites: int | None = None
+    minutes: float | None = None
 
 
 class Benchmark(Protocol):
@@ -32,7 +35,7 @@ class Benchmark(Protocol):
     DEFAULT_ROWS: int
     SUMMARY: str
 
-    def run(self, options: Options) -> float | None: ...
+    def run(self, options: Options) -> float | Mapping[str, float | None] | None: ...
 
 
 def names() -> list[str]:

@@ -129,13 +129,18 @@ class Central:
 
         async with self._opening:
             if self._pool is None:
+                first = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, server_settings=SESSION_SETTINGS)
+                try:
+                    compression = await _wal_compression(first)
+                finally:
+                    await first.close()
                 pool = await asyncpg.create_pool(
                     self._dsn,
                     min_size=0,
                     max_size=self._connections,
                     timeout=CONNECT_SECONDS,
                     statement_cache_size=0,
-                    server_settings=SESSION_SETTINGS,
+                    server_settings=SESSION_SETTINGS | compression,
                 )
                 try:
                     async with pool.acquire() as connection, connection.transaction():
@@ -238,6 +243,20 @@ class Central:
             merged.deleted,
             at,
         )
+
+
+async def _wal_compression(connection: Any) -> dict[str, str]:
+    """Compressed page images in the WAL of our sessions, where our role may ask for it.
+
+    From PostgreSQL 15: `GRANT SET ON PARAMETER wal_compression TO role`.
+    """
+    if connection.get_server_version().major < 15:
+        return {}
+    kinds = await connection.fetchval(
+        "SELECT enumvals FROM pg_settings WHERE name = 'wal_compression' "
+        "AND has_parameter_privilege('wal_compression', 'SET')"
+    )
+    return next(({"wal_compression": kind} for kind in ("zstd", "lz4", "pglz") if kind in (kinds or ())), {})
 
 
 def _count(status: str) -> int:
