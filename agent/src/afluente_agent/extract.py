@@ -114,7 +114,8 @@ class _Rows:
             raise _too_much(self.query, "bytes")
         lines = (self._rest + block).split(b"\n")
         self._rest = lines.pop()
-        if len(self._rest) > MAX_LINE_BYTES:
+        is_long = len(block) + len(self._rest) > MAX_LINE_BYTES
+        if is_long and max(len(self._rest), *map(len, lines)) > MAX_LINE_BYTES:
             raise _too_much(self.query, "a row")
         self.read_rows += len(lines)
         if self.read_rows > self.query.most_rows:

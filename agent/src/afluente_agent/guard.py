@@ -10,7 +10,7 @@ A query's text comes from outside, so it is never judged by reading it: PostgreS
    an OID. Each function must be PostgreSQL's own and immutable, or one of the few stable ones named here: so no
    `query_to_xml`, no `set_config`, no `lo_export`, no `dblink`, whatever it is called or hidden behind an operator.
    Each relation must be a table of schema public, not foreign and without foreign children: no view, no catalogue.
-   No tree, no query.
+   No tree, no query. (The server writes the tree, which holds no data, to its own log as well.)
 4. Only then is the same text put into COPY. A text that is by itself one whole statement has each of its parentheses
    closed within, its strings and comments too; so inside `COPY (\n<text>\n) TO STDOUT` the first parenthesis is
    closed by ours and by no other, and `) TO PROGRAM` cannot come of it.
