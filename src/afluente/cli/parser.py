@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 from afluente import __version__
+from afluente.cli.fleet_parser import add_fleet
 from afluente.cli.hub_parser import add_hub
 from afluente.cli.product_parser import add_product
 from afluente.cli.watch_parser import add_watch
@@ -53,6 +54,7 @@ def build_parser() -> Parser:
     _data_commands(commands)
     add_product(commands, _add)
     add_watch(commands, _add)
+    add_fleet(commands, _add)
     add_hub(commands, _add)
     _machine_commands(commands)
     return parser

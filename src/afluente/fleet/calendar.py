@@ -100,7 +100,10 @@ class FleetCalendar:
         offset = {4: -1, 0: 1}.get(day.weekday())
         if offset is None or (municipality, day) in self._exceptions:
             return False
-        return self._plain(day + timedelta(days=offset), municipality=municipality, uf=uf).kind in ("holiday", "optional")
+        return self._plain(day + timedelta(days=offset), municipality=municipality, uf=uf).kind in (
+            "holiday",
+            "optional",
+        )
 
 
 def keep(connection: sa.Connection, exceptions: Iterable[KnownDay], *, by: str) -> int:

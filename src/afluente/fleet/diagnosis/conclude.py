@@ -54,9 +54,7 @@ def _to_revisit(connection: sa.Connection, *, day: date) -> dict[date, set[str]]
         .where(FACTS.c.received_at >= min(one.at for one in standing))
         .group_by(FACTS.c.site)
     )
-    told: dict[str, datetime] = {}
-    for site, received_at in connection.execute(query):
-        told[site] = received_at
+    told: dict[str, datetime] = {row[0]: row[1] for row in connection.execute(query)}
     found: dict[date, set[str]] = defaultdict(set)
     for one in standing:
         if one.site in told and told[one.site] > one.at:

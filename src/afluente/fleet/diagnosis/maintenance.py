@@ -127,7 +127,7 @@ SITUATIONS = (
         ("a senha do banco do PEC mudou ou o arquivo sumiu", "PEC's database password changed or its file is gone"),
         "remedy",
         (
-            "pedir `rediagnosticar`: o agente relê as credenciais; se não bastar, novo comando de instalação",
+            "pedir `diagnose`: o agente relê as credenciais; se não bastar, novo comando de instalação",
             "ask for `diagnose`: the agent reads the credentials again; else a new install command",
         ),
         "a senha do banco de dados do PEC mudou, e nosso programa não consegue mais ler as listas. Basta rodar de novo o "
@@ -138,7 +138,7 @@ SITUATIONS = (
         ("o banco do PEC mudou de porta", "PEC's database moved to another port"),
         "remedy",
         (
-            "pedir `rediagnosticar`: o agente acha a porta nova sozinho",
+            "pedir `diagnose`: o agente acha a porta nova sozinho",
             "ask for `diagnose`: the agent finds the new port by itself",
         ),
         "o banco de dados do PEC passou a usar outra porta. Ajustamos daqui; não precisam fazer nada.",
@@ -148,7 +148,7 @@ SITUATIONS = (
         ("o PEC foi atualizado", "PEC was upgraded"),
         "wait",
         (
-            "esperar um dia: o agente troca de catálogo; se não enviar, pedir `reenviar`",
+            "esperar um dia: o agente troca de catálogo; se não enviar, pedir `resend`",
             "wait a day: the agent changes its catalogue; if it does not send, ask for `resend`",
         ),
         "vimos que o PEC foi atualizado, o que é bom. O primeiro envio depois disso demora mais; não precisam fazer nada.",
@@ -224,7 +224,7 @@ SITUATIONS = (
         ("a fila local encheu", "the local queue is full"),
         "remedy",
         (
-            "ver por que não esvazia (rede?) e depois pedir `reenviar`",
+            "ver por que não esvazia (rede?) e depois pedir `resend`",
             "see why it does not drain (network?), then ask for `resend`",
         ),
         "há listas demais esperando no servidor do PEC para serem enviadas. Cuidamos daqui; só deixem o servidor ligado e com "
@@ -234,7 +234,7 @@ SITUATIONS = (
         "restored_backup",
         ("a máquina voltou de uma cópia de segurança", "the machine came back from a backup"),
         "remedy",
-        ("pedir `reenviar`, para que as listas venham inteiras", "ask for `resend`, so that the lists come whole"),
+        ("pedir `resend`, para que as listas venham inteiras", "ask for `resend`, so that the lists come whole"),
         "vimos que o servidor foi restaurado de uma cópia de segurança. Pedimos daqui o envio completo; só deixem o servidor "
         "ligado.",
     ),
@@ -243,7 +243,7 @@ SITUATIONS = (
         ("o agente encerra com erro", "the agent ends with an error"),
         "remedy",
         (
-            "pedir `rediagnosticar` e ver o pacote de diagnóstico; se repetir, voltar a versão",
+            "pedir `diagnose` e ver o pacote de diagnóstico; se repetir, voltar a versão",
             "ask for `diagnose` and read the bundle; if it repeats, roll the version back",
         ),
         "nosso programa está encerrando com erro no servidor. Já estamos vendo daqui; por ora não precisam fazer nada.",

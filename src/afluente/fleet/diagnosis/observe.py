@@ -302,11 +302,8 @@ def _units(
 
 def _hours(connection: sa.Connection, span: _Span) -> Mapping[str, tuple[frozenset[int], bool]]:
     """The usual hours of each site on this weekday, and whether its week is known well."""
-    heaviest: dict[str, float] = {}
-    for site, weight in connection.execute(
-        sa.select(ACTIVITY.c.site, sa.func.max(ACTIVITY.c.weight)).group_by(ACTIVITY.c.site)
-    ):
-        heaviest[site] = weight
+    weights = sa.select(ACTIVITY.c.site, sa.func.max(ACTIVITY.c.weight)).group_by(ACTIVITY.c.site)
+    heaviest: dict[str, float] = {row[0]: row[1] for row in connection.execute(weights)}
     hours: dict[str, set[int]] = defaultdict(set)
     query = sa.select(ACTIVITY.c.site, ACTIVITY.c.hour, ACTIVITY.c.weight, ACTIVITY.c.updated_at).where(
         ACTIVITY.c.weekday == span.day.weekday()

@@ -73,7 +73,7 @@ SITUATIONS = (
     _situation(
         "load_refused",
         ("a lista chegou e a nossa carga a recusou", "the list arrived and our loading refused it"),
-        ("ver o motivo da recusa e pedir `reenviar`", "see why it was refused and ask for `resend`"),
+        ("ver o motivo da recusa e pedir `resend`", "see why it was refused and ask for `resend`"),
         "as listas chegaram, e precisamos corrigir algo do nosso lado. Não precisam fazer nada.",
     ),
     _situation(
@@ -157,7 +157,7 @@ SITUATIONS = (
     _situation(
         "unexplained",
         ("o agente está vivo, não enviou e não disse por quê", "the agent lives, did not send and did not say why"),
-        ("pedir `rediagnosticar` e ler o pacote de diagnóstico", "ask for `diagnose` and read the bundle"),
+        ("pedir `diagnose` e ler o pacote de diagnóstico", "ask for `diagnose` and read the bundle"),
         "o programa de envio está ligado, mas a lista de hoje ainda não veio. Estamos vendo daqui; não precisam fazer nada.",
         "remedy",
     ),
