@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,15 +12,16 @@ import sqlalchemy as sa
 from afluente_agent.protocol.messages import TransmissionStart
 from tests.fleet_world.spool_world import packed_list
 from tests.fleet_world.upload_world import SITE_A, START, landed_bytes, new_uploads, random_id, register_sites
-from tests.unit.state.conftest import database, migrated_postgres, new_postgres, postgres_uri
+from tests.unit.state.conftest import migrated_postgres, new_postgres, postgres_uri
 
 from afluente.core.clock import SetClock
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.uploads import UploadLimits, Uploads
-from afluente.state.database import Database
+from afluente.state.database import Database, open_state
 from afluente.state.fleet_schema import FACTS, TRANSMISSIONS
+from afluente.state.schema import METADATA
 
-__all__ = ["database", "migrated_postgres", "new_postgres", "postgres_uri"]
+__all__ = ["migrated_postgres", "new_postgres", "postgres_uri"]
 
 ROWS = 300
 PACKED = packed_list(ROWS)
@@ -60,6 +62,27 @@ class Receiving:
 
     def files(self) -> list[str]:
         return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="session")
+def emptied_postgres(new_postgres: Callable[..., str], migrated_postgres: str) -> Iterator[Database]:
+    """One database for all tests: to copy one for each costs more than the tests."""
+    with open_state(new_postgres(copy_of=migrated_postgres), Path()) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An open state database with the newest schema and no rows."""
+    if request.param == "sqlite":
+        with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
+            yield opened
+        return
+    opened = request.getfixturevalue("emptied_postgres")
+    with opened.write() as connection:
+        names = ", ".join(f'"{table.name}"' for table in METADATA.sorted_tables)
+        connection.execute(sa.text(f"TRUNCATE {names}"))
+    yield opened
 
 
 @pytest.fixture
