@@ -38,6 +38,16 @@ def test_a_database_that_can_be_read(server: pec.PostgresServer, tmp_path: Path)
     assert found.title_pt == "Banco do PEC acessível e legível (versão 5.3.28, PRONTUARIO)"
 
 
+def test_a_database_told_by_its_address(server: pec.PostgresServer, tmp_path: Path) -> None:
+    name = pec.make_database(server)
+    place = pec.install(tmp_path / "e-SUS", port=1, database="other")
+    told = {"pec_host": "127.0.0.1", "pec_port": server.port, "pec_database": name}
+    file = str(place / "webserver" / "config" / "credenciais.txt")
+    assert codes(database.check(situation(tmp_path, **told, pec_credentials=file))) == ["ok.database"]
+    assert codes(database.check(situation(tmp_path, **told, pec_folder=str(place)))) == ["ok.database"]
+    assert codes(database.check(situation(tmp_path, **told))) == ["pec.credentials_changed"]
+
+
 def test_a_wrong_password_and_no_word_of_it(server: pec.PostgresServer, tmp_path: Path) -> None:
     found = look(tmp_path, port=server.port, name=pec.make_database(server), password="a-de-antes")
     assert codes(found) == ["pec.credentials_changed"]

@@ -82,7 +82,7 @@ def test_a_clock_that_is_wrong_is_measured_against_the_hub(machine: Line, offset
     with good_hub(machine) as port:
         (found,) = clock.check(machine(port, wall=ToldWall(time.time() + offset)))
     assert found.code == "clock.offset"
-    assert found.state == "fail"
+    assert found.state == "warn", "the agent reckons with the hub's time"
     assert words in found.title_pt
     assert abs(int(found.evidence["offset_seconds"]) - offset) < 60
     assert "Definir horário automaticamente" in found.what_to_do_pt
@@ -138,9 +138,25 @@ def test_an_expired_certificate_points_at_the_clock_first(machine: Line) -> None
     with line.hub(line.Answering(date=time.time() - 45 * 86400), certificate=certificate) as port:
         found = looked(machine(port))
     assert codes(found["tls"]) == ["net.tls_expired"]
+    assert found["tls"][0].state == "warn"
     assert "data, hora e ano" in found["tls"][0].what_to_do_pt
     assert codes(found["clock"]) == ["clock.offset"]
     assert "adiantado em 45 dias" in found["clock"][0].title_pt
+
+
+def test_an_expired_certificate_on_a_machine_with_the_right_time_is_the_hubs_fault(machine: Line) -> None:
+    certificate = machine.trusted.issue(machine.folder, days=(-60, -30))
+    with line.hub(line.Answering(), certificate=certificate) as port:
+        (found,) = tls.check(machine(port))
+    assert (found.code, found.state) == ("net.tls_expired", "fail")
+
+
+def test_a_certificate_that_is_not_valid_yet(machine: Line) -> None:
+    certificate = machine.trusted.issue(machine.folder, days=(10, 30))
+    with line.hub(line.Answering(date=time.time() + 15 * 86400), certificate=certificate) as port:
+        found = looked(machine(port))
+    assert codes(found["tls"]) == ["net.tls_expired"]
+    assert "atrasado em 15 dias" in found["clock"][0].title_pt
 
 
 def test_a_certificate_of_another_name(machine: Line) -> None:

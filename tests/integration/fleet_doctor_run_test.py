@@ -19,6 +19,7 @@ from afluente_agent.doctor.report import as_json, as_text, exit_status
 from afluente_agent.doctor.run import CHECKS, Check, run_checks
 from afluente_agent.doctor.situation import Situation
 from afluente_agent.doctor.texts import TEXTS
+from afluente_agent.doctor_call import diagnose, stops_installation
 from afluente_agent.settings import DataFolder, Settings
 
 from tests.fleet_world import doctor_line as line
@@ -74,8 +75,8 @@ def test_the_status_is_1_when_something_must_be_mended_and_warnings_let_pass() -
 def test_the_text_says_the_worst_first_and_what_to_do() -> None:
     text = as_text([finding("ok.hub"), finding("disk.low", where="x", free="1 GB", needed="2,0 GB"), finding("clone")])
     lines = text.splitlines()
-    assert lines[0].startswith("[ERRO] A pasta do agente veio de outro computador")
-    assert lines[1].startswith("    O que fazer: Se este computador substitui o antigo")
+    assert lines[0].startswith("[ERRO] Esta instalação está suspensa")
+    assert lines[1].startswith("    O que fazer: Fale com o suporte")
     assert lines[2].startswith("[ATENÇÃO] Pouco espaço no disco de x: 1 GB livres")
     assert lines[4].startswith("[OK] O servidor da transmissão responde")
     assert lines[-1] == "Resultado: 1 problema(s) a resolver e 1 aviso(s)."
@@ -145,6 +146,16 @@ def test_the_command_runs_alone_and_tells_by_its_status(tmp_path: Path) -> None:
     assert '"pec.not_found"' in done.stdout
     assert '"ok.hub"' in done.stdout
     assert "O e-SUS PEC não foi encontrado neste computador" in done.stdout
+
+
+def test_broken_settings_are_a_finding_and_not_the_end_of_the_command(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"hub": 3')
+    assert "folder.settings_changed" in codes(diagnose(DataFolder(tmp_path), hub="http://127.0.0.1:1"))
+
+
+def test_a_missing_task_does_not_keep_the_installer_from_putting_it_back() -> None:
+    assert not stops_installation([finding("task.missing", name="x"), finding("service.disabled", name="x")])
+    assert stops_installation([finding("pec.not_found", folder="x")])
 
 
 def test_loading_the_doctor_loads_nothing_heavy() -> None:

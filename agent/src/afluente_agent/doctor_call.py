@@ -10,19 +10,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from afluente_agent.settings import DataFolder, SettingsStore
+from afluente_agent.errors import SettingsError
+from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 if TYPE_CHECKING:
     from afluente_agent.doctor.finding import Finding
 
-MENDED_BY_INSTALLING = ("service.", "folder.missing")
+MENDED_BY_INSTALLING = ("service.", "task.", "folder.missing")
 
 
 def diagnose(folder: DataFolder, *, hub: str = "", proxy: str | None = None) -> list[Finding]:
-    """What the doctor finds; what is not given is taken from the settings. SettingsError."""
+    """What the doctor finds; what is not given is taken from the settings, and broken ones are a finding."""
     from afluente_agent.doctor.run import run_checks
 
-    settings = SettingsStore(folder).load()
+    try:
+        settings = SettingsStore(folder).load()
+    except SettingsError:
+        settings = Settings()
     settings = replace(settings, hub=hub or settings.hub, proxy=settings.proxy if proxy is None else proxy)
     return run_checks(settings, folder=folder)
 

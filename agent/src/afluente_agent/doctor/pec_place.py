@@ -13,8 +13,10 @@ from pathlib import Path
 from afluente_agent.doctor.probes import Probes
 from afluente_agent.doctor.service_state import ServiceState, state_of
 from afluente_agent.pec import DATABASE, PORT
+from afluente_agent.settings import Settings
 
-SERVICES = ("e-SUS-AB-PostgreSQL", "e-SUS-PEC")
+DATABASE_SERVICE = "e-SUS-AB-PostgreSQL"
+SERVICES = (DATABASE_SERVICE, "e-SUS-PEC")
 CREDENTIALS = Path("webserver", "config", "credenciais.txt")
 PROPERTIES = Path("webserver", "config", "application.properties")
 SIGNS = ("webserver", "database")
@@ -30,18 +32,28 @@ PORTS = range(5430, 5450)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An installation. `ports` are those to try, the most likely first; `configured_port` is 0 when none is told."""
+    """An installation. `ports` are those to try, the most likely first; `configured_port` is 0 when none is told.
 
-    folder: Path
-    credentials: Path
+    `folder` is None where only an address was told, and `credentials` where no password is needed.
+    """
+
+    folder: Path | None
+    credentials: Path | None
     host: str
     configured_port: int
     database: str
     ports: tuple[int, ...]
 
     @property
+    def name(self) -> str:
+        """How a person would call it."""
+        return str(self.folder) if self.folder is not None else f"{self.host}:{self.configured_port or PORT}"
+
+    @property
     def has_credentials(self) -> bool:
         """Whether the file of credentials is there, can be read and is not empty."""
+        if self.credentials is None:
+            return True
         try:
             with self.credentials.open("rb") as file:
                 return bool(file.read(1))
@@ -58,6 +70,23 @@ def find_places(probes: Probes, given: Path | None = None) -> tuple[Place, ...]:
             seen.setdefault(str(folder.resolve()), folder)
     listening = listening_ports(probes)
     return tuple(_place(folder, listening) for folder in seen.values())
+
+
+def told_place(settings: Settings) -> Place | None:
+    """The database whose address stands in the settings; None when it is to be found."""
+    if not settings.pec_host:
+        return None
+    folder = Path(settings.pec_folder) if settings.pec_folder else None
+    credentials = folder / CREDENTIALS if folder is not None else None
+    port = settings.pec_port or PORT
+    return Place(
+        folder=folder,
+        credentials=Path(settings.pec_credentials) if settings.pec_credentials else credentials,
+        host=settings.pec_host,
+        configured_port=port,
+        database=settings.pec_database or DATABASE,
+        ports=(port,),
+    )
 
 
 def services(probes: Probes) -> dict[str, ServiceState]:

@@ -6,11 +6,11 @@ Invariant: a shared look is taken by the check that comes first and waited for b
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from afluente_agent.doctor import proxies
-from afluente_agent.doctor.pec_place import Place, find_places
+from afluente_agent.doctor.pec_place import Place, find_places, told_place
 from afluente_agent.doctor.probes import Probes
 from afluente_agent.doctor.reach import Reached, Target, reach
 from afluente_agent.settings import DataFolder, Settings
@@ -60,8 +60,22 @@ class Situation:
             return self._reached
 
     def places(self) -> tuple[Place, ...]:
-        """The installations of PEC that were found."""
+        """The installation that was told, else those that are found."""
         with self._places_lock:
             if self._places is None:
-                self._places = find_places(self.probes, self.pec)
+                self._places = self._look_for_places()
             return self._places
+
+    @property
+    def told_folder(self) -> Path | None:
+        """PEC's folder as somebody gave it, now or at the installation."""
+        kept = self.settings.pec_folder
+        return self.pec or (Path(kept) if kept else None)
+
+    def _look_for_places(self) -> tuple[Place, ...]:
+        told = told_place(self.settings) if self.pec is None else None
+        if told is not None:
+            return (told,)
+        found = find_places(self.probes, self.told_folder) or find_places(self.probes)
+        file = self.settings.pec_credentials
+        return tuple(replace(one, credentials=Path(file)) for one in found) if file else found

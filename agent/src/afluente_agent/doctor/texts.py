@@ -64,6 +64,13 @@ _PEC: Final[dict[str, Text]] = {
         "There is more than one installation of e-SUS PEC: {folders}",
         "See which one is used every day, and tell support its folder (AFLUENTE_PEC).",
     ),
+    "pec.folder_moved": Text(
+        "warn",
+        "A pasta do e-SUS PEC mudou de {before} para {now}",
+        "Confirme que a pasta nova é a do PEC em uso e rode o instalador do agente de novo, como administrador.",
+        "e-SUS PEC's folder changed from {before} to {now}",
+        "Confirm that the new folder is that of the PEC in use, and run the agent's installer again.",
+    ),
     "pec.stopped": Text(
         "fail",
         "O serviço {service} do e-SUS está parado",
@@ -187,7 +194,7 @@ _PEC: Final[dict[str, Text]] = {
 
 _MACHINE: Final[dict[str, Text]] = {
     "clock.offset": Text(
-        "fail",
+        "warn",
         "O relógio deste computador está {direction} em {amount}",
         "Ajuste data e hora e ligue 'Definir horário automaticamente' nas configurações de data e hora.",
         "This machine's clock is wrong by {offset_seconds} seconds",
@@ -231,9 +238,9 @@ _MACHINE: Final[dict[str, Text]] = {
     "folder.settings_changed": Text(
         "fail",
         "O arquivo de configuração do agente foi mudado ou está estragado: {file}",
-        "Não mexa no arquivo; peça ao suporte um novo código e rode 'afluente-agent enrol'.",
+        "Restaure o arquivo de uma cópia, ou apague-o e rode 'afluente-agent enrol' com um novo código do suporte.",
         "The agent's settings were changed or are broken: {file}",
-        "Leave the file; ask support for a new code and run 'afluente-agent enrol'.",
+        "Restore the file from a copy, or delete it and run 'afluente-agent enrol' with a new code of support.",
     ),
     "av.file_removed": Text(
         "fail",
@@ -286,10 +293,10 @@ _MACHINE: Final[dict[str, Text]] = {
     ),
     "clone": Text(
         "fail",
-        "A pasta do agente veio de outro computador ({machine})",
-        "Se este computador substitui o antigo, desligue o agente do antigo e rode 'afluente-agent enrol' com novo código.",
-        "The agent's folder came from another machine ({machine})",
-        "If this machine takes the old one's place, stop the old one's agent and run 'afluente-agent enrol' anew.",
+        "Esta instalação está suspensa: parece cópia de outra que continua ligada ({site})",
+        "Fale com o suporte e diga qual dos dois computadores vai continuar.",
+        "This installation is suspended: it seems a copy of another that still runs ({site})",
+        "Talk to support and say which of the two machines goes on.",
     ),
     "agent.runtime": Text(
         "fail",

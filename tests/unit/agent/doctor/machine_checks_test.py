@@ -215,6 +215,30 @@ def test_pec_in_its_place(tmp_path: Path) -> None:
     assert codes(pec.check(situation(tmp_path, made))) == ["ok.pec"]
 
 
+def test_a_folder_that_was_told_and_is_elsewhere_now(tmp_path: Path) -> None:
+    now = install_pec(tmp_path / "now" / "e-SUS")
+    made = probes(pec_folders=[now])
+    found = pec.check(situation(tmp_path, made, pec_folder=str(tmp_path / "before" / "e-SUS")))
+    assert codes(found) == ["pec.folder_moved"]
+    assert found[0].evidence == {"before": str(tmp_path / "before" / "e-SUS"), "now": str(now)}
+
+
+def test_a_database_that_was_told_by_its_address_needs_no_folder(tmp_path: Path) -> None:
+    told = situation(tmp_path, pec_host="10.0.0.7", pec_port=5440, pec_database="pec")
+    assert codes(pec.check(told)) == ["ok.pec"]
+    (place,) = told.places()
+    assert (place.host, place.ports, place.database, place.credentials) == ("10.0.0.7", (5440,), "pec", None)
+    assert codes(disk.check(told)) == ["ok.disk"]
+
+
+def test_a_credentials_file_that_was_told(tmp_path: Path) -> None:
+    place = install_pec(tmp_path / "e-SUS", credentials="")
+    file = tmp_path / "senha.txt"
+    file.write_text("esus_leitura=s\n")
+    made = probes(pec_folders=[place])
+    assert codes(pec.check(situation(tmp_path, made, pec_credentials=str(file)))) == ["ok.pec"]
+
+
 def test_two_installations_of_pec(tmp_path: Path) -> None:
     folders = [install_pec(tmp_path / "a" / "e-SUS"), install_pec(tmp_path / "b" / "e-SUS")]
     assert codes(pec.check(situation(tmp_path, probes(pec_folders=folders)))) == ["pec.several"]
@@ -246,7 +270,18 @@ def test_the_stopped_services_of_pec_on_windows(tmp_path: Path) -> None:
     found = pec.check(situation(tmp_path, made))
     assert codes(found) == ["pec.stopped"]
     assert found[0].evidence == {"service": "e-SUS-PEC"}
+    assert found[0].state == "warn"
     assert "inicie e-SUS-PEC" in found[0].what_to_do_pt
+
+
+def test_the_stopped_database_service_of_pec_on_linux(tmp_path: Path) -> None:
+    printed = {
+        "systemctl show e-SUS-AB-PostgreSQL.service": STOPPED,
+        "systemctl show e-SUS-PEC.service": RUNNING,
+    }
+    found = pec.check(situation(tmp_path, probes(printed=printed, pec_folders=[install_pec(tmp_path / "e-SUS")])))
+    assert codes(found) == ["pec.stopped"]
+    assert found[0].state == "fail"
 
 
 def test_the_folder_of_pec_is_known_from_its_service(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
-"""Is this machine's clock the hub's, within the tolerance of signed requests."""
+"""Is this machine's clock the hub's, within the tolerance of signed requests.
+
+A warning only: the agent reckons with the hub's time, and works while the clock is wrong.
+"""
 
 from __future__ import annotations
 
 from afluente_agent.doctor.finding import Finding, finding
+from afluente_agent.doctor.reach import Reached
 from afluente_agent.doctor.situation import Situation
 from afluente_agent.protocol.limits import CLOCK_TOLERANCE_SECONDS
 
@@ -17,15 +21,20 @@ def check(situation: Situation) -> list[Finding]:
         first = reached.trouble.code if reached.trouble is not None else "net.blocked"
         return [finding("doctor.later", check="relógio", first=first)]
     offset = round(reached.seen_at - reached.hub_time)
-    if abs(offset) <= CLOCK_TOLERANCE_SECONDS:
+    if not has_wrong_clock(reached):
         return [finding("ok.clock", offset_seconds=offset)]
     direction = "adiantado" if offset > 0 else "atrasado"
     return [finding("clock.offset", offset_seconds=offset, direction=direction, amount=in_words(abs(offset)))]
 
 
+def has_wrong_clock(reached: Reached) -> bool:
+    """Whether the hub's answer says that this machine's clock is wrong."""
+    return reached.hub_time is not None and abs(reached.seen_at - reached.hub_time) > CLOCK_TOLERANCE_SECONDS
+
+
 def in_words(seconds: int) -> str:
-    """A length of time in the largest unit that gives at least two."""
+    """A length of time in the largest unit that gives about two or more."""
     for size, name in UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds // size} {name}"
+        if seconds >= 1.9 * size:
+            return f"{(seconds + size // 2) // size} {name}"
     return f"{seconds} segundos"

@@ -28,7 +28,7 @@ def check(situation: Situation) -> list[Finding]:
     if not ports:
         return [finding("db.down", host=place.host, port=place.configured_port or PORT)]
     try:
-        credentials = read_credentials(place.credentials, role=ROLE)
+        credentials = read_credentials(place.credentials, role=ROLE) if place.credentials else Credentials(ROLE, "")
     except PecError as error:
         if place.has_credentials:
             return [finding("pec.credentials_missing", file=str(place.credentials), reason=f"no password of {ROLE}")]

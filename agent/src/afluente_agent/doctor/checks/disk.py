@@ -15,7 +15,8 @@ LOW_PEC_BYTES = 10 * 1024**3
 def check(situation: Situation) -> list[Finding]:
     found = _of(situation, situation.folder.root, "dados do agente", LOW_BYTES)
     for place in situation.places():
-        found += _of(situation, place.folder, "dados do PEC", LOW_PEC_BYTES)
+        if place.folder is not None:
+            found += _of(situation, place.folder, "dados do PEC", LOW_PEC_BYTES)
     return found or [finding("ok.disk")]
 
 

@@ -14,7 +14,7 @@ def check(situation: Situation) -> list[Finding]:
     """The hub tells clones by their machine's id and answers it at the enrolment; that answer is repeated here."""
     found: list[Finding] = []
     if situation.settings.decision == "clone":
-        found.append(finding("clone", machine=situation.settings.site_name or "?"))
+        found.append(finding("clone", site=situation.settings.site_name or "?"))
     mine = _real(situation.folder.root)
     others = (one for one in situation.probes.data_folders if _real(one) != mine)
     found += [finding("agent.other", folder=str(one)) for one in others if _is_agent(one)]

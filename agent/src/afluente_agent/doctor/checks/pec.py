@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from afluente_agent.doctor.finding import Finding, finding
-from afluente_agent.doctor.pec_place import services
+from afluente_agent.doctor.pec_place import DATABASE_SERVICE, services
 from afluente_agent.doctor.situation import Situation
 
 
 def check(situation: Situation) -> list[Finding]:
-    """`pec.not_found` alone, or what is wrong with what was found."""
+    """What is wrong with what was found. Lists are read while PEC's own program stands still, not without its database."""
     places = situation.places()
     states = services(situation.probes)
-    stopped = [finding("pec.stopped", service=name) for name, state in states.items() if not state.is_running]
+    stopped = [
+        finding("pec.stopped", "fail" if name == DATABASE_SERVICE else "warn", service=name)
+        for name, state in states.items()
+        if not state.is_running
+    ]
+    told = situation.told_folder
     if not places:
-        looked = ", ".join(str(one) for one in ([situation.pec] if situation.pec else situation.probes.pec_folders))
-        return [finding("pec.not_found", folder=looked), *stopped]
-    found = [*stopped]
+        looked = [told] if told is not None else situation.probes.pec_folders
+        return [finding("pec.not_found", folder=", ".join(str(one) for one in looked)), *stopped]
+    place, found = places[0], [*stopped]
+    if told is not None and place.folder not in (told, None):
+        found.append(finding("pec.folder_moved", before=str(told), now=place.name))
     if len(places) > 1:
-        found.append(finding("pec.several", folders=", ".join(str(one.folder) for one in places)))
-    if not places[0].has_credentials:
-        found.append(finding("pec.credentials_missing", file=str(places[0].credentials)))
-    return found or [finding("ok.pec", folder=str(places[0].folder))]
+        found.append(finding("pec.several", folders=", ".join(one.name for one in places)))
+    if not place.has_credentials:
+        found.append(finding("pec.credentials_missing", file=str(place.credentials)))
+    return found or [finding("ok.pec", folder=place.name)]

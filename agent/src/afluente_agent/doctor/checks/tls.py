@@ -1,7 +1,13 @@
-"""Is the secure connection the hub's own, or does somebody on the way open it."""
+"""Is the secure connection the hub's own, or does somebody on the way open it.
+
+Dates that look wrong because this machine's clock is wrong are a warning: the agent reckons with the hub's time.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from afluente_agent.doctor.checks.clock import has_wrong_clock
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.reach import intercepted
 from afluente_agent.doctor.situation import Situation
@@ -13,7 +19,8 @@ def check(situation: Situation) -> list[Finding]:
         return [finding("doctor.later", check="conexão segura", first="net.hub_unset")]
     trouble, issuer = reached.trouble, reached.issuer
     if trouble is not None and trouble.code.startswith("net.tls_"):
-        return [trouble]
+        is_of_clock = trouble.code == "net.tls_expired" and has_wrong_clock(reached)
+        return [replace(trouble, state="warn") if is_of_clock else trouble]
     if reached.target.scheme == "http":
         return [finding("ok.tls", issuer="-", scheme="http")]
     if issuer is None:
