@@ -43,7 +43,9 @@ class Updates:
         base_url: str,
         platforms: tuple[str, ...] = (),
         most_bytes_per_second: int = 0,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """`alive` is called while something is fetched, which may take hours."""
         self._folder = folder
         self._file = PointerFile(folder)
         self._running = running
@@ -52,6 +54,7 @@ class Updates:
         self._base_url = base_url
         self._platforms = platforms or this_platform()
         self._most_bytes_per_second = most_bytes_per_second
+        self._alive = alive
 
     def status(self) -> str:
         """The text for a heartbeat's `update_status`."""
@@ -135,9 +138,11 @@ class Updates:
                 self._base_url,
                 hub_time=moment,
                 most_bytes_per_second=self._most_bytes_per_second,
+                alive=self._alive,
             )
-            found = client.find(offer.version, self._platforms)
+            client.refresh()
             self._file.change(lambda pointer: replace(pointer, latest_time=max(moment, pointer.latest_time)))
+            found = client.find(offer.version, self._platforms)
             archive = client.download(found)
         install(archive, self._folder.versions, version=offer.version)
         archive.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,18 +73,20 @@ class UpdateClient:
         *,
         hub_time: int,
         most_bytes_per_second: int = 0,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = folder
         self._base_url = base_url.rstrip("/")
-        self._updater = self._open(http, hub_time, most_bytes_per_second)
-        self._is_fresh = False
+        self._updater = self._open(http, hub_time, most_bytes_per_second, alive)
+
+    def refresh(self) -> None:
+        """Fetch and verify the metadata. UpdateError."""
+        with _translated(""):
+            self._updater.refresh()
 
     def find(self, version: str, platforms: tuple[str, ...] = ("any",)) -> FoundVersion:
-        """Look a version up in fresh metadata. UpdateError."""
+        """Look a version up, in metadata that is fetched now unless it was. UpdateError."""
         with _translated(version):
-            if not self._is_fresh:
-                self._updater.refresh()
-                self._is_fresh = True
             for platform in platforms:
                 path = target_path(version, platform)
                 target = self._updater.get_targetinfo(path)
@@ -107,7 +110,9 @@ class UpdateClient:
                 self._updater.download_target(found.target, str(archive))
         return archive
 
-    def _open(self, http: httpx.Client, hub_time: int, most_bytes_per_second: int) -> Updater:
+    def _open(
+        self, http: httpx.Client, hub_time: int, most_bytes_per_second: int, alive: Callable[[], None]
+    ) -> Updater:
         from tuf.ngclient.config import UpdaterConfig
         from tuf.ngclient.updater import Updater
 
@@ -125,6 +130,7 @@ class UpdateClient:
             targets_url=targets_url,
             folder=self._folder.downloads,
             most_bytes_per_second=most_bytes_per_second,
+            alive=alive,
         )
         durable.make_folder(self._folder.metadata)
         with _translated(""):

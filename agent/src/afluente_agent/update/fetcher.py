@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LEAST_BYTES_PER_SECOND = 100
 PATIENCE_SECONDS = 60.0
 METADATA_SECONDS = 180.0
-BLOCK_BYTES = 64 * 1024
+NAP_SECONDS = 5.0
 PART = ".part"
 
 
@@ -46,6 +46,7 @@ class ResumingFetcher(FetcherInterface):
         targets_url: str,
         folder: Path,
         most_bytes_per_second: int = 0,
+        alive: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,6 +54,7 @@ class ResumingFetcher(FetcherInterface):
         self._targets_url = targets_url
         self._folder = folder
         self._most_bytes_per_second = most_bytes_per_second
+        self._alive = alive
         self._now = now
         self._sleep = sleep
 
@@ -124,8 +126,9 @@ class ResumingFetcher(FetcherInterface):
     def _paced(self, answer: httpx.Response, *, is_metadata: bool) -> Iterator[bytes]:
         began = self._now()
         total, window_began, window_bytes = 0, began, 0
-        for block in answer.iter_raw(BLOCK_BYTES):
+        for block in answer.iter_raw():
             yield block
+            self._alive()
             total += len(block)
             window_bytes += len(block)
             now = self._now()
@@ -137,8 +140,10 @@ class ResumingFetcher(FetcherInterface):
                 window_began, window_bytes = now, 0
             if self._most_bytes_per_second and not is_metadata:
                 ahead = total / self._most_bytes_per_second - (now - began)
-                if ahead > 0:
-                    self._sleep(ahead)
+                while ahead > 0:
+                    self._sleep(min(ahead, NAP_SECONDS))
+                    self._alive()
+                    ahead -= NAP_SECONDS
 
 
 def _goes_on(answer: httpx.Response, offset: int) -> bool:

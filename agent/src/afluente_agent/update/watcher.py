@@ -178,7 +178,7 @@ class Watcher:
             self._decide(undecided, has_reached=health is not None and health.reached > 0)
         seen = self._trial.seen(health)
         if not pointer.is_on_trial:
-            return seen == "hang"
+            return self._trial.is_stuck()
         match seen:
             case "healthy":
                 self._change(lambda before: confirmed(before, version))
