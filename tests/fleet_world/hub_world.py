@@ -96,9 +96,7 @@ class HubWorld:
     def token(self, site: str = "a") -> str:
         at = self.parts.clock.now()
         with self.database.write() as connection:
-            sites.register(
-                connection, [sites.NewSite(site, "3550308", "SP", f"Site {site}")], by="ana", at=at
-            )
+            sites.register(connection, [sites.NewSite(site, "3550308", "SP", f"Site {site}")], by="ana", at=at)
             return enrolment.create_tokens(connection, [site], by="ana", at=at, days=7)[0][1]
 
     def enrol(self, site: str = "a", of: Machine | None = None) -> SigningAgent:
@@ -124,9 +122,7 @@ class HubWorld:
     ) -> httpx.Response:
         moment = self.hub_time if at is None else at
         signed = headers if headers is not None else agent.headers(method, target, body, at=moment, covered=covered)
-        return self.client.request(
-            method, self.server.agents_address + target, content=body, headers=signed
-        )
+        return self.client.request(method, self.server.agents_address + target, content=body, headers=signed)
 
     def operate(self, role: str, method: str, path: str, content: object = None) -> httpx.Response:
         return self.client.request(

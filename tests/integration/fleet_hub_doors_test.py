@@ -168,7 +168,16 @@ def test_updates_are_served_whole_and_by_range(world, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../secret", "..%2fsecret", "%2e%2e/secret", "targets/../../secret", "targets/link", "/etc/passwd", ".hidden", "a\\b"],
+    [
+        "../secret",
+        "..%2fsecret",
+        "%2e%2e/secret",
+        "targets/../../secret",
+        "targets/link",
+        "/etc/passwd",
+        ".hidden",
+        "a\\b",
+    ],
 )
 def test_no_trick_in_a_name_leaves_the_folder_of_updates(world, tmp_path, name):
     (tmp_path / "secret").write_text("secret")

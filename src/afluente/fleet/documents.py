@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +35,19 @@ SEED_BYTES = 32
 MAX_BODY_BYTES = MAX_MESSAGE_BYTES // 2
 FIRST_VERSION = 1
 _PUBLISH_LOCK = 0x4146_4444
+
+_log = logging.getLogger(__name__)
+
+_NEWEST = (
+    sa.select(DOCUMENTS.c.kind, DOCUMENTS.c.name, sa.func.max(DOCUMENTS.c.version).label("version"))
+    .where(DOCUMENTS.c.name.in_(sa.bindparam("names", expanding=True)))
+    .group_by(DOCUMENTS.c.kind, DOCUMENTS.c.name)
+)
+_BODY = sa.select(DOCUMENTS).where(
+    DOCUMENTS.c.kind == sa.bindparam("of"),
+    DOCUMENTS.c.name == sa.bindparam("named"),
+    DOCUMENTS.c.version == sa.bindparam("at_version"),
+)
 
 
 class HubSigner:
@@ -132,18 +146,39 @@ def publish(
 
 
 def configuration_of(connection: sa.Connection, site: str, *, signer: HubSigner) -> SignedDocument:
-    """The newest configuration for a site: its own, the one of all, or the built-in one (version 1)."""
-    found = _newest(connection, "configuration", site, signer) or _newest(connection, "configuration", DEFAULT, signer)
+    """The newest configuration for a site: its own, the one of all, or the built-in one (version 1). FleetError."""
+    newest = _newest(connection, [site, DEFAULT])
+    found = _first(connection, "configuration", [site, DEFAULT], newest, newer_than=0, signer=signer)
     return found or signer.sign("configuration", FIRST_VERSION, _body(_built_in(signer), name=DEFAULT, version=1))
 
 
-def catalogue_of(connection: sa.Connection, pec_version: str, *, signer: HubSigner) -> SignedDocument | None:
-    """The newest catalogue made for a version of PEC, the most exact name first; None when there is none."""
-    for name in _catalogue_names(pec_version):
-        found = _newest(connection, "catalogue", name, signer)
-        if found is not None:
-            return found
-    return None
+def newer_documents(
+    connection: sa.Connection,
+    site: str,
+    *,
+    configuration_version: int,
+    pec_version: str,
+    catalogue_version: int,
+    signer: HubSigner,
+) -> tuple[SignedDocument | None, SignedDocument | None]:
+    """The configuration for a site and the catalogue for its PEC, each where newer than the version at hand.
+
+    One that cannot be given is held back and logged, so that no heartbeat is refused for it.
+    """
+    names = _catalogue_names(pec_version)
+    newest = _newest(connection, [site, *names])
+    given: list[SignedDocument | None] = []
+    wanted: tuple[tuple[DocumentKind, list[str], int], ...] = (
+        ("configuration", [site, DEFAULT], configuration_version),
+        ("catalogue", names, catalogue_version),
+    )
+    for kind, among, version in wanted:
+        try:
+            given.append(_first(connection, kind, among, newest, newer_than=version, signer=signer))
+        except FleetError as error:
+            _log.error("a document is held back", extra={"code": error.code})
+            given.append(None)
+    return given[0], given[1]
 
 
 def _catalogue_names(pec_version: str) -> list[str]:
@@ -152,16 +187,25 @@ def _catalogue_names(pec_version: str) -> list[str]:
     return [*exact, *(".".join([*parts[:size], "*"]) for size in range(len(parts) - 1, 0, -1)), DEFAULT]
 
 
-def _newest(connection: sa.Connection, kind: DocumentKind, name: str, signer: HubSigner) -> SignedDocument | None:
-    query = (
-        sa.select(DOCUMENTS)
-        .where(DOCUMENTS.c.kind == kind, DOCUMENTS.c.name == name)
-        .order_by(DOCUMENTS.c.version.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    if row is None:
+def _newest(connection: sa.Connection, names: Sequence[str]) -> dict[tuple[str, str], int]:
+    """The newest version of each kind and name among the names."""
+    return {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"names": list(set(names))})}
+
+
+def _first(
+    connection: sa.Connection,
+    kind: DocumentKind,
+    names: Sequence[str],
+    newest: Mapping[tuple[str, str], int],
+    *,
+    newer_than: int,
+    signer: HubSigner,
+) -> SignedDocument | None:
+    """The newest document of the first of the names that has one; None when it is not newer. FleetError."""
+    name = next((name for name in names if (kind, name) in newest), None)
+    if name is None or newest[kind, name] <= newer_than:
         return None
+    row = connection.execute(_BODY, {"of": kind, "named": name, "at_version": newest[kind, name]}).one()
     is_ours = row.key in signer.public_keys and is_signed_by(row.key, row.signature, signed_content(kind, row.body))
     if not is_ours:
         raise FleetError(

@@ -6,7 +6,6 @@ transaction that saw it; documents older than the agent's are never given.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,20 +13,18 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from afluente.fleet import agents, facts, remedies, rollout_offers
-from afluente.fleet.documents import HubSigner, catalogue_of, configuration_of
+from afluente.fleet.documents import HubSigner, newer_documents
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.machine_check import Continuity, Sighting, follow
-from afluente.fleet.refusal import FleetError, Refusal
-from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES
+from afluente.fleet.refusal import Refusal
+from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ROLLOUTS, SITES
 from afluente.state.json_value import Json
 from afluente_agent.protocol.limits import HEARTBEAT_SECONDS
-from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer, SignedDocument
+from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer
 
 LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
 """Called with the site, its time zone and the moment it was seen."""
 MOST_NAME = 100
-
-_log = logging.getLogger(__name__)
 
 _STATE = (
     sa.select(
@@ -40,10 +37,32 @@ _STATE = (
         SITES.c.timezone,
         AGENT_KEYS.c.created_at.label("key_created_at"),
         AGENT_KEYS.c.expires_at.label("key_expires_at"),
+        sa.select(ROLLOUTS.c.id).limit(1).exists().label("has_rollouts"),
     )
     .join(SITES, SITES.c.id == AGENTS.c.site)
     .join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.id)
     .where(AGENTS.c.id == sa.bindparam("agent"), AGENT_KEYS.c.id == sa.bindparam("key"))
+)
+
+_KEEP = (
+    sa.update(AGENTS)
+    .where(AGENTS.c.id == sa.bindparam("of"))
+    .values(
+        {
+            name: sa.bindparam(name, type_=AGENTS.c[name].type)
+            for name in (
+                "machine_hash",
+                "disk_hash",
+                "last_seen_at",
+                "sequence",
+                "heartbeat",
+                "configuration_version",
+                "catalogue_version",
+                "agent_version",
+                "pec_version",
+            )
+        }
+    )
 )
 
 
@@ -91,45 +110,40 @@ def register_heartbeat(
     before = _Before(row.sequence, row.pec_version, row.agent_version)
     _note(connection, identity, heartbeat, continuity, before, at=at)
     connection.execute(
-        sa.update(AGENTS)
-        .where(AGENTS.c.id == identity.agent)
-        .values(
-            machine_hash=machine.machine_hash,
-            disk_hash=machine.disk_hash or row.disk_hash,
-            last_seen_at=at,
-            sequence=heartbeat.sequence,
-            heartbeat=_kept(heartbeat, sighting),
-            configuration_version=heartbeat.configuration_version,
-            catalogue_version=heartbeat.catalogue_version,
-            agent_version=machine.agent_version[:MOST_NAME],
-            pec_version=heartbeat.pec_version[:MOST_NAME],
-        )
+        _KEEP,
+        {
+            "of": identity.agent,
+            "machine_hash": machine.machine_hash,
+            "disk_hash": machine.disk_hash or row.disk_hash,
+            "last_seen_at": at,
+            "sequence": heartbeat.sequence,
+            "heartbeat": _kept(heartbeat, sighting),
+            "configuration_version": heartbeat.configuration_version,
+            "catalogue_version": heartbeat.catalogue_version,
+            "agent_version": machine.agent_version[:MOST_NAME],
+            "pec_version": heartbeat.pec_version[:MOST_NAME],
+        },
     )
     rollout_offers.observe(connection, identity, heartbeat, at=at)
     if learn_activity is not None:
         learn_activity(connection, identity.site, row.timezone, at)
+    configuration, catalogue = newer_documents(
+        connection,
+        identity.site,
+        configuration_version=heartbeat.configuration_version,
+        pec_version=heartbeat.pec_version,
+        catalogue_version=heartbeat.catalogue_version,
+        signer=signer,
+    )
     return HeartbeatAnswer(
         hub_time=int(at.timestamp()),
         next_in_seconds=next_in_seconds,
-        configuration=_newer(
-            lambda: configuration_of(connection, identity.site, signer=signer), heartbeat.configuration_version
-        ),
-        catalogue=_newer(
-            lambda: catalogue_of(connection, heartbeat.pec_version, signer=signer), heartbeat.catalogue_version
-        ),
+        configuration=configuration,
+        catalogue=catalogue,
         remedies=remedies.to_give(connection, identity.site, at=at),
         needs_key_rotation=row.key_expires_at is None and at - row.key_created_at > agents.KEY_AGE,
-        update=rollout_offers.offer(connection, identity, at=at, signer=signer),
+        update=rollout_offers.offer(connection, identity, at=at, signer=signer) if row.has_rollouts else None,
     )
-
-
-def _newer(document: Callable[[], SignedDocument | None], version: int) -> SignedDocument | None:
-    try:
-        found = document()
-    except FleetError as error:
-        _log.error("a document is held back", extra={"code": error.code})
-        return None
-    return found if found is not None and found.version > version else None
 
 
 def _suspend(connection: sa.Connection, identity: AgentIdentity, heartbeat: Heartbeat, *, at: datetime) -> Cloned:

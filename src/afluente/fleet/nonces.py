@@ -7,6 +7,7 @@ forgotten only when its request would be refused for its time.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -16,16 +17,19 @@ from afluente_agent.protocol.limits import NONCE_SECONDS
 
 def use(connection: sa.Connection, *, key: str, nonce: str, at: datetime) -> bool:
     """Whether the nonce was new; it is not any more. Needs a write transaction."""
-    values = {"key": key, "nonce": nonce, "at": at}
-    if connection.dialect.name == "sqlite":
+    statement = _insert(connection.dialect.name)
+    return connection.execute(statement, {"key": key, "nonce": nonce, "at": at}).first() is not None
+
+
+@cache
+def _insert(dialect: str) -> sa.Executable:
+    if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-        in_sqlite = insert_sqlite(NONCES).values(values).on_conflict_do_nothing().returning(NONCES.c.nonce)
-        return connection.execute(in_sqlite).first() is not None
+        return insert_sqlite(NONCES).on_conflict_do_nothing().returning(NONCES.c.nonce)
     from sqlalchemy.dialects.postgresql import insert as insert_postgres
 
-    in_postgres = insert_postgres(NONCES).values(values).on_conflict_do_nothing().returning(NONCES.c.nonce)
-    return connection.execute(in_postgres).first() is not None
+    return insert_postgres(NONCES).on_conflict_do_nothing().returning(NONCES.c.nonce)
 
 
 def forget(connection: sa.Connection, *, at: datetime) -> int:

@@ -31,6 +31,14 @@ MOST_PARAMETERS = 10
 MOST_PARAMETER = 200
 
 
+_TO_GIVE = (
+    sa.select(REMEDIES.c.id, REMEDIES.c.kind, REMEDIES.c.parameters, REMEDIES.c.status)
+    .where(REMEDIES.c.site == sa.bindparam("of"), REMEDIES.c.status.in_(OPEN))
+    .order_by(REMEDIES.c.id)
+    .limit(MOST_A_HEARTBEAT)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AskedRemedy:
     """A remedy as it stands in the state."""
@@ -111,13 +119,7 @@ def listed(
 
 def to_give(connection: sa.Connection, site: str, *, at: datetime) -> tuple[Remedy, ...]:
     """What an agent of the site is asked now, the oldest first; marked as sent. Needs a write transaction."""
-    query = (
-        sa.select(REMEDIES.c.id, REMEDIES.c.kind, REMEDIES.c.parameters, REMEDIES.c.status)
-        .where(REMEDIES.c.site == site, REMEDIES.c.status.in_(OPEN))
-        .order_by(REMEDIES.c.id)
-        .limit(MOST_A_HEARTBEAT)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_TO_GIVE, {"of": site}).all()
     fresh = [row.id for row in rows if row.status == "waiting"]
     if fresh:
         connection.execute(

@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union
 
 from afluente_agent.protocol.limits import MAX_FACTS_A_MESSAGE, MAX_MESSAGE_BYTES
@@ -278,6 +279,11 @@ def _read(kind: Any, value: Any, name: str, depth: int) -> Any:
     raise MessageError(f"{name}: not {kind.__name__}")
 
 
+@lru_cache(maxsize=64)
+def _hints(kind: Any) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def _read_text(value: Any, name: str) -> str:
     limit = MAX_MESSAGE_BYTES if name.endswith(".body") else MAX_TEXT
     if not isinstance(value, str) or len(value) > limit or "\0" in value:
@@ -294,7 +300,7 @@ def _read_texts(value: Any, name: str) -> Mapping[str, str]:
 def _read_fields(kind: type[Any], value: Any, name: str, depth: int) -> Any:
     if not isinstance(value, dict):
         raise MessageError(f"{name}: not an object")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(typing.cast("Any", kind))
     known = {one.name for one in fields(kind)}
     if not set(value) <= known:
         raise MessageError(f"{name}: fields that are not known")

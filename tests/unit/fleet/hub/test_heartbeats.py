@@ -156,9 +156,7 @@ def test_sql_that_is_no_plain_catalogue_is_not_signed(world):
 def test_a_remedy_is_given_until_it_is_done_and_by_its_own_site_only(world, agent):
     other, _ = world.enrol("b", machine("b", install="b"))
     with world.database.write() as connection:
-        remedy = remedies.create(
-            connection, "a", "diagnose", {}, by="ana", reason="silent", at=world.clock.now()
-        )
+        remedy = remedies.create(connection, "a", "diagnose", {}, by="ana", reason="silent", at=world.clock.now())
     for sequence in (1, 2):
         assert [one.id for one in beat(world, agent, sequence=sequence).remedies] == [remedy.id]
     with world.database.write() as connection:

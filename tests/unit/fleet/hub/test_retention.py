@@ -27,9 +27,23 @@ def landed(world, landing: Path, name: str, state: str, *, path: str = "") -> Pa
     with world.database.write() as connection:
         connection.execute(
             sa.insert(TRANSMISSIONS).values(
-                id=name, site="a", agent="x", list_name="l", kind="full", base="", rows=1, size_bytes=11, sha256="",
-                start={}, state=state, offset=11, landed_path=path, started_at=at, landed_at=at,
-                loaded_at=at if state == "loaded" else None, attempts=0,
+                id=name,
+                site="a",
+                agent="x",
+                list_name="l",
+                kind="full",
+                base="",
+                rows=1,
+                size_bytes=11,
+                sha256="",
+                start={},
+                state=state,
+                offset=11,
+                landed_path=path,
+                started_at=at,
+                landed_at=at,
+                loaded_at=at if state == "loaded" else None,
+                attempts=0,
             )
         )
     return file
