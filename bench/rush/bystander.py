@@ -35,6 +35,6 @@ class Bystander:
             await asyncio.sleep(max(0.0, began + turn * EVERY_SECONDS - time.perf_counter()))
             turn = max(turn, int((time.perf_counter() - began) / EVERY_SECONDS))
 
-    def p95(self, phase: str) -> float:
-        milliseconds = sorted(one for _, one in self.seen[phase])
+    def p95(self, *phases: str) -> float:
+        milliseconds = sorted(one for phase in phases for _, one in self.seen[phase])
         return milliseconds[min(len(milliseconds) - 1, int(len(milliseconds) * 0.95))]

@@ -13,6 +13,7 @@ import random
 import resource
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 from bench.rush.database import PRESENT, YESTERDAY
 from bench.rush.lists import COLUMNS, site_name, values
@@ -20,21 +21,26 @@ from bench.rush.lists import COLUMNS, site_name, values
 MOST_CONNECTIONS = 80
 
 
+async def replace_all(connection: Any, site: str, rows: int) -> None:
+    """Everything of a site: deleted, inserted, updated."""
+    marks = ", ".join(f"${place}" for place in range(1, len(COLUMNS) + 3))
+    insert = f"INSERT INTO {PRESENT} (site, updated_at, {', '.join(COLUMNS)}) VALUES ({marks})"
+    today = [(site, YESTERDAY, *values(site, row, day=1, rows=rows)) for row in range(rows)]
+    async with connection.transaction():
+        await connection.execute(f"DELETE FROM {PRESENT} WHERE site = $1", site)
+        await connection.executemany(insert, today)
+        await connection.execute(f"UPDATE {PRESENT} SET updated_at = $2 WHERE site = $1", site, datetime.now(UTC))
+
+
 async def rush(dsn: str, sites: int, rows: int, seconds: float) -> None:
     import asyncpg
 
     chance = random.Random(8)
-    marks = ", ".join(f"${place}" for place in range(1, len(COLUMNS) + 3))
-    insert = f"INSERT INTO {PRESENT} (site, updated_at, {', '.join(COLUMNS)}) VALUES ({marks})"
 
     async def wake(pool: asyncpg.Pool, number: int, after_seconds: float) -> None:
         await asyncio.sleep(after_seconds)
-        site = site_name(number)
-        async with pool.acquire() as connection, connection.transaction():
-            today = [(site, YESTERDAY, *values(site, row, day=1, rows=rows)) for row in range(rows)]
-            await connection.execute(f"DELETE FROM {PRESENT} WHERE site = $1", site)
-            await connection.executemany(insert, today)
-            await connection.execute(f"UPDATE {PRESENT} SET updated_at = $2 WHERE site = $1", site, datetime.now(UTC))
+        async with pool.acquire() as connection:
+            await replace_all(connection, site_name(number), rows)
 
     async with asyncpg.create_pool(dsn, min_size=1, max_size=MOST_CONNECTIONS) as pool, asyncio.TaskGroup() as group:
         for number in range(sites):

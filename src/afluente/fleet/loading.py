@@ -30,6 +30,8 @@ from afluente_agent.protocol.limits import MAX_UNPACKED_RATIO
 
 WAITS_FOR_BASE = ("receiving", "landed", "loading")
 NO_FULL_NEEDED = frozenset({"loading.superseded"})
+OURS = frozenset({"landing.key_unknown", "landing.key"})
+"""Failures of the hub's own settings: no transmission is refused for them."""
 MOST_FAILURES = 30
 """Attempts after which a failure that nobody expected is a refusal. A database that does not answer never is."""
 
@@ -231,7 +233,7 @@ class Loader:
         with self._database.write() as connection:
             is_early = error.code == "loading.base_missing" and self._is_base_coming(connection, transmission)
             is_hopeless = error.code == "loading.failed" and transmission.attempts >= MOST_FAILURES
-            if is_early or (error.retryable and not is_hopeless):
+            if is_early or error.code in OURS or (error.retryable and not is_hopeless):
                 claims.put_back(
                     connection, transmission, worker=self.worker, due_at=self._retry_at(transmission, at),
                     error_code=error.code,

