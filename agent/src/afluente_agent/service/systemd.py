@@ -17,6 +17,8 @@ WATCHDOG_UNIT = f"{NAME}-watchdog.service"
 WATCHDOG_TIMER = f"{NAME}-watchdog.timer"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 UNIT_MODE = 0o644
+UNSAFE_IN_PROGRAM = frozenset("\"'\\*?[]$")
+"""systemd takes no program with these in its name, quoted or not."""
 
 HARDENING = """\
 NoNewPrivileges=yes
@@ -110,12 +112,7 @@ def texts(program: Program) -> dict[str, str]:
 def quoted(text: str) -> str:
     """A word of a unit, whatever is in it. ServiceError for a line break."""
     if any(ord(letter) < 32 for letter in text):
-        raise ServiceError(
-            "service.path",
-            "o caminho da instalação tem caracteres que o systemd não aceita",
-            "a path with control characters",
-            "Instale em outra pasta.",
-        )
+        raise _bad_path()
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
 
 
@@ -166,4 +163,15 @@ class Systemd:
 
 
 def _line(command: tuple[str, ...]) -> str:
+    if not UNSAFE_IN_PROGRAM.isdisjoint(command[0]):
+        raise _bad_path()
     return " ".join(quoted(word).replace("$", "$$") for word in command)
+
+
+def _bad_path() -> ServiceError:
+    return ServiceError(
+        "service.path",
+        "o caminho da instalação tem caracteres que o systemd não aceita",
+        "a path with characters that systemd does not take",
+        "Instale em outra pasta.",
+    )

@@ -1,0 +1,230 @@
+"""The agent against the real hub: enrolment, heartbeats, keys, and lists from a PEC database to the hub's landing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from tests.fleet_world.hub_world import HubWorld, hub
+from tests.fleet_world.upload_world import LANDING_KEY
+from tests.unit.agent.extraction.conftest import _connect, as_owner, pec, pec_server, pec_template
+from tests.unit.agent.extraction.lists import a_list
+
+from afluente.core.clock import SystemClock
+from afluente.fleet import agents, documents, enrolment, facts, remedies, sites
+from afluente.fleet.admission import Admission
+from afluente.fleet.landing import LandingStore
+from afluente.fleet.landing_key import LandingKeys
+from afluente.fleet.uploads import Uploads
+from afluente.state.database import Database, open_state
+from afluente.state.fleet_schema import TRANSMISSIONS
+from afluente_agent import cli
+from afluente_agent.client import HubClient
+from afluente_agent.default_parts import default_parts
+from afluente_agent.enrol import enrol
+from afluente_agent.identity import IdentityStore
+from afluente_agent.loop import Loop
+from afluente_agent.pec import PecAddress
+from afluente_agent.protocol.signing import content_sha256
+from afluente_agent.settings import DataFolder, SettingsStore
+from afluente_agent.signer import signed_headers
+
+__all__ = ["as_owner", "pec", "pec_server", "pec_template"]
+
+YEAR = 365 * 86400
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> Iterator[HubWorld]:
+    clock = SystemClock()
+    uploads = Uploads(database, LandingStore(tmp_path / "landing", LandingKeys(LANDING_KEY)), clock)
+    with hub(database, tmp_path, uploads=uploads, admission=Admission(database, clock, chance=lambda: 0.5)) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    return DataFolder(tmp_path / "agent")
+
+
+def enrol_at(world: HubWorld, folder: DataFolder, *, skew: float = 0, token: str = "", anew: bool = False):
+    return enrol(
+        folder,
+        hub=world.server.agents_address,
+        token=token or world.token(),
+        now=lambda: time.time() + skew,
+        proxy="none",
+        is_anew=anew,
+    )
+
+
+def new_token(world: HubWorld, site: str = "a") -> str:
+    at = world.parts.clock.now()
+    with world.database.write() as connection:
+        return enrolment.create_tokens(connection, [site], by="ana", at=at, days=7)[0][1]
+
+
+class Steady:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def ticked(folder: DataFolder, *, times: int = 3, skew: float = 0) -> Loop:
+    """A new process of the agent that beats a few times."""
+    steady = Steady()
+    loop = Loop(folder, default_parts, now=lambda: time.time() + skew, steady=steady)
+    try:
+        for _ in range(times):
+            steady.seconds += 61
+            loop.timers.heartbeat.due = loop.timers.sending.due = 0
+            loop.tick()
+    finally:
+        loop.client.close()
+    return loop
+
+
+def told(world: HubWorld, site: str = "a") -> list[str]:
+    with world.database.read() as connection:
+        return [fact.code for fact in facts.of_site(connection, site)]
+
+
+def test_an_enrolled_agent_beats_and_its_facts_arrive_once(world: HubWorld, folder: DataFolder) -> None:
+    assert enrol_at(world, folder).decision == "new"
+    loop = ticked(folder, times=4)
+    assert all(timer.failures == 0 for name, timer in loop.timers.by_name() if name != "reading")
+    loop = Loop(folder, default_parts)
+    loop._leave("disk_low", free=1)
+    loop.client.close()
+    ticked(folder, times=4)
+    assert told(world).count("disk_low") == 1
+    with world.database.read() as connection:
+        [agent] = agents.of_site(connection, "a")
+    assert agent.sequence == SettingsStore(folder).load().sequence
+    assert agent.last_seen_at is not None
+
+
+@pytest.mark.parametrize("skew", [3 * 3600, -2 * YEAR])
+def test_a_wrong_clock_costs_one_refusal_and_no_key(world: HubWorld, folder: DataFolder, skew: float) -> None:
+    enrol_at(world, folder)
+    before = (folder.identity / "current.json").read_bytes()
+    loop = ticked(folder, skew=skew)
+    assert loop.timers.heartbeat.failures == 0
+    assert (folder.identity / "current.json").read_bytes() == before
+    assert "clock_corrected" in told(world)
+
+
+def test_replayed_and_tampered_requests_are_refused(world: HubWorld, folder: DataFolder) -> None:
+    enrol_at(world, folder)
+    identity = IdentityStore(folder.identity).load()
+    body = json.dumps({"waiting_bytes": 1, "transmissions": 1, "oldest_at": 0}).encode()
+    at = int(time.time())
+    signed = signed_headers(identity, method="POST", target="/v1/slot", body=body, headers={}, at=at)
+    address = world.server.agents_address + "/v1/slot"
+    assert world.client.post(address, content=body, headers=signed).status_code == 200
+    again = world.client.post(address, content=body, headers=signed)
+    assert (again.status_code, again.json()["code"]) == (401, "replay")
+    signed = signed_headers(identity, method="POST", target="/v1/slot", body=body, headers={}, at=at)
+    other = body.replace(b"1", b"2")
+    signed["Afluente-Content-Sha256"] = content_sha256(other)
+    tampered = world.client.post(address, content=other, headers=signed)
+    assert (tampered.status_code, tampered.json()["code"]) == (401, "bad_signature")
+
+
+def test_reinstalling_migrating_and_cloning_are_told_apart(
+    world: HubWorld, folder: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enrol_at(world, folder)
+    ticked(folder)
+    again = enrol_at(world, DataFolder(tmp_path / "again"), token=new_token(world))
+    assert again.decision == "reinstalled"
+    assert "Reinstalação" in again.message_pt
+    loop = ticked(folder)
+    assert loop.timers.heartbeat.failures > 0, "the one before is replaced, and says so"
+    assert IdentityStore(folder.identity).load().key
+    token = new_token(world)
+    arguments = ["enrol", "--home", str(folder.root), "--hub", world.server.agents_address, "--anew", "--token", token]
+    assert cli.main([*arguments, "--proxy", "none"]) == 0
+    assert "Site a" in capsys.readouterr().out
+    assert ticked(folder).timers.heartbeat.failures == 0
+
+
+def test_a_rotated_key_signs_and_the_old_one_overlaps(world: HubWorld, folder: DataFolder) -> None:
+    enrol_at(world, folder)
+    old = IdentityStore(folder.identity).load()
+    with world.database.write() as connection:
+        remedies.create(connection, "a", "rotate_key", {}, by="ana", reason="teste", at=world.parts.clock.now())
+    ticked(folder)
+    new = IdentityStore(folder.identity).load()
+    assert new.key != old.key
+    settings = SettingsStore(folder).load()
+    for identity in (old, new):
+        with HubClient(settings, identity, now=time.time) as client:
+            body = b'{"waiting_bytes":1,"transmissions":1,"oldest_at":0}'
+            assert client.request("POST", "/v1/slot", body).status == 200
+    with world.database.read() as connection:
+        assert [one.status for one in remedies.listed(connection, "a")] == ["done"]
+
+
+def publish_catalogue(world: HubWorld) -> None:
+    query = json.loads(json.dumps(asdict(a_list())))
+    with world.database.write() as connection:
+        documents.publish(
+            connection,
+            kind="catalogue",
+            name="default",
+            content={"lists": [query]},
+            by="ana",
+            at=world.parts.clock.now(),
+            signer=world.parts.signer,
+        )
+
+
+def transmissions(world: HubWorld) -> list[tuple[str, str, int, str]]:
+    query = sa.select(
+        TRANSMISSIONS.c.list_name, TRANSMISSIONS.c.kind, TRANSMISSIONS.c.rows, TRANSMISSIONS.c.state
+    ).order_by(TRANSMISSIONS.c.started_at)
+    with world.database.read() as connection:
+        return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]
+
+
+def test_lists_go_from_pec_to_landing_first_whole_then_what_changed(
+    world: HubWorld, folder: DataFolder, pec: PecAddress, as_owner: Callable[[str], None], tmp_path: Path
+) -> None:
+    credentials = tmp_path / "credenciais.txt"
+    credentials.write_text(f"usuario={pec.role}\nsenha={pec.password}\n")
+    enrol_at(world, folder)
+    SettingsStore(folder).update(
+        pec_host=pec.host, pec_port=pec.port, pec_database=pec.database, pec_credentials=str(credentials)
+    )
+    publish_catalogue(world)
+    loop = ticked(folder)
+    assert [timer.failures for _, timer in loop.timers.by_name()] == [0, 0, 0]
+    [(name, kind, rows, state)] = transmissions(world)
+    assert (name, kind, state) == ("pessoas", "full", "landed")
+    assert rows > 100
+    assert loop.parts.waiting().waiting_segments == 0
+    as_owner("UPDATE tb_fat_cidadao_pec SET nu_telefone_celular = '82911111111' WHERE co_seq_fat_cidadao_pec <= 3")
+    SettingsStore(folder).update(last_extracted_at=1)
+    ticked(folder)
+    assert transmissions(world)[1] == ("pessoas", "delta", 3, "landed")
+    with world.database.write() as connection:
+        given = {"list": "pessoas"}
+        remedies.create(connection, "a", "resend", given, by="ana", reason="teste", at=world.parts.clock.now())
+    ticked(folder)
+    assert transmissions(world)[2] == ("pessoas", "full", rows, "landed")
+    assert {"extracted", "sent", "remedy_ended"} <= set(told(world))
