@@ -1,0 +1,66 @@
+"""Builds the agent as a folder that runs without Python: `python agent/build/onedir.py [--into DIR]`.
+
+Run it on the system it is for: Windows makes `afluente-agent.exe`, Linux `afluente-agent`. Needs pyinstaller.
+The folder holds `build.json` with its size in bytes and the seconds of a start (`--version`, the median of five).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent / "src"
+NAME = "afluente-agent"
+LEFT_OUT = (
+    "tkinter", "unittest", "pydoc", "doctest", "test", "lib2to3", "pip", "setuptools", "pkg_resources",
+    "numpy", "pandas", "pyarrow", "IPython", "rich", "pygments", "click", "trio", "anyio.pytest_plugin", "h2", "socksio",
+)  # fmt: skip
+START = "from afluente_agent.cli import main\n\nraise SystemExit(main())\n"
+
+
+def build(into: Path) -> Path:
+    """The folder of the program."""
+    with tempfile.TemporaryDirectory(prefix="afluente-build-") as work:
+        script = Path(work) / "afluente_agent_start.py"
+        script.write_text(START, encoding="utf-8")
+        command = [
+            *(sys.executable, "-m", "PyInstaller", str(script), "--name", NAME, "--onedir", "--console", "--noconfirm"),
+            *("--distpath", str(into), "--workpath", work, "--specpath", work, "--paths", str(SOURCE)),
+            *("--collect-submodules", "afluente_agent", "--collect-submodules", "asyncpg", "--log-level", "WARN"),
+            *(word for name in LEFT_OUT for word in ("--exclude-module", name)),
+        ]
+        subprocess.run(command, check=True)
+    return into / NAME
+
+
+def measured(folder: Path) -> dict[str, float | int | str]:
+    """What the folder weighs and how long it takes to start."""
+    program = next(path for path in (folder / NAME, folder / f"{NAME}.exe") if path.exists())
+    seconds = []
+    for _ in range(6):
+        began = time.perf_counter()
+        subprocess.run([program, "--version"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return {"program": program.name, "size_bytes": size, "start_seconds": round(statistics.median(seconds[1:]), 3)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--into", type=Path, default=HERE / "dist")
+    folder = build(parser.parse_args().into)
+    told = measured(folder)
+    (folder / "build.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+    print(json.dumps(told))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
