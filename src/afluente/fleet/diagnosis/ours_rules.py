@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from afluente.fleet.diagnosis.cause import Cause, rule_of
+from afluente.fleet.diagnosis.inactivity_rules import day_off
 from afluente.fleet.diagnosis.verdict import Finding, Rule
 from afluente.fleet.diagnosis.view import SEND_PATIENCE, SILENT_AFTER, SiteView
 
@@ -31,13 +32,13 @@ _IDENTITY_CODES = ("", "unknown_key", "bad_signature", "replay")
 
 
 def hub_fault(view: SiteView) -> Finding | None:
-    """A fault of ours covers the moment in which the site could have sent."""
+    """A fault of ours covers the moment in which the site could have sent; a day off stays one."""
     fault = view.fault
     if view.is_sent or fault is None:
         return None
     is_day_off = not view.day_kind.is_work and not view.is_seen
     if is_day_off and not any(fact.at >= view.begins_at for fact in view.facts):
-        return None
+        return day_off(view)
     code, confidence = FAULTS[fault.code]
     until = "" if fault.until is None else fault.until.astimezone(view.timezone).strftime("%d/%m/%Y %H:%M")
     evidence = {"fact": fault.code, "since": fault.since.astimezone(view.timezone).strftime("%d/%m/%Y %H:%M")}

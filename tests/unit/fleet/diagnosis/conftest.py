@@ -24,16 +24,17 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "state.db"
 
 
-@pytest.fixture
-def new_database(migrated_sqlite: Path, tmp_path: Path) -> NewDatabase:
+@pytest.fixture(scope="module")
+def new_database(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
     """Opens a database of its own each time it is called."""
     made = iter(range(10_000))
+    folder = tmp_path_factory.mktemp("states")
 
     @contextmanager
     def make() -> Iterator[Database]:
-        path = tmp_path / f"state-{next(made)}.db"
+        path = folder / f"state-{next(made)}.db"
         shutil.copyfile(migrated_sqlite, path)
-        with open_state(f"sqlite:///{path.name}", tmp_path) as opened:
+        with open_state(f"sqlite:///{path.name}", folder) as opened:
             yield opened
         path.unlink()
 

@@ -22,11 +22,15 @@ def awake(name: str, right: str, *facts: Told, **more: object) -> Situation:
 
 
 CONNECTIVITY = (
-    awake("dns came back to tell", "connectivity.dns", Told("net.dns", "08:10", {"host": "hub"}), Told("net.dns", "08:40")),
+    awake(
+        "dns came back to tell", "connectivity.dns", Told("net.dns", "08:10", {"host": "hub"}), Told("net.dns", "08:40")
+    ),
     away("dns told the day before", "connectivity.dns", Told("net.dns", "-1 14:00"), Told("net.dns", "-1 15:00")),
     awake("proxy asks for a password", "connectivity.proxy", Told("net.proxy", "08:10", {"status": "407"})),
     awake("proxy before its dns", "connectivity.proxy", Told("net.proxy", "08:10"), Told("net.dns", "08:11")),
-    awake("tls inspection", "connectivity.tls_intercepted", Told("net.tls_intercepted", "08:10", {"issuer": "Firewall"})),
+    awake(
+        "tls inspection", "connectivity.tls_intercepted", Told("net.tls_intercepted", "08:10", {"issuer": "Firewall"})
+    ),
     awake("firewall refuses", "connectivity.refused", Told("net.refused", "08:10", {"port": "443"})),
     awake("firewall drops", "connectivity.timeout", *(Told("net.timeout", f"0{h}:10") for h in (8, 9))),
     awake("slow line", "connectivity.slow_link", Told("net.slow", "09:10"), Told("net.timeout", "09:50")),
@@ -40,23 +44,60 @@ CONNECTIVITY = (
     ),
 )
 MAINTENANCE = (
-    away("task removed and put back", "maintenance.task_removed", Told("service.watchdog_restored_task", "08:10", {"name": "t"})),
+    away(
+        "task removed and put back",
+        "maintenance.task_removed",
+        Told("service.watchdog_restored_task", "08:10", {"name": "t"}),
+    ),
     awake("task missing", "maintenance.task_removed", Told("task.missing", "08:10")),
-    away("service stopped by hand", "maintenance.service_stopped", Told("service.stopped_cleanly", "-1 15:40", {"reason": "stopped"})),
+    away(
+        "service stopped by hand",
+        "maintenance.service_stopped",
+        Told("service.stopped_cleanly", "-1 15:40", {"reason": "stopped"}),
+    ),
     awake("service disabled", "maintenance.service_disabled", Told("service.disabled", "08:10")),
-    awake("antivirus and its lost task", "maintenance.antivirus", Told("task.missing", "08:12"), Told("av.file_removed", "08:10")),
-    awake("full disk stops the database", "maintenance.disk_full", Told("db.down", "08:12"), Told("disk.full", "08:10")),
-    awake("full disk and a folder", "maintenance.disk_full", Told("disk.full", "08:10"), Told("folder.not_writable", "08:11")),
+    awake(
+        "antivirus and its lost task",
+        "maintenance.antivirus",
+        Told("task.missing", "08:12"),
+        Told("av.file_removed", "08:10"),
+    ),
+    awake(
+        "full disk stops the database", "maintenance.disk_full", Told("db.down", "08:12"), Told("disk.full", "08:10")
+    ),
+    awake(
+        "full disk and a folder",
+        "maintenance.disk_full",
+        Told("disk.full", "08:10"),
+        Told("folder.not_writable", "08:11"),
+    ),
     awake("dying disk", "maintenance.disk_error", Told("disk.error", "08:10"), Told("db.corrupted", "08:11")),
     awake("folder without permission", "maintenance.folder_not_writable", Told("folder.not_writable", "08:10")),
     awake("folder moved", "maintenance.settings_changed", Told("folder.moved", "08:10")),
-    awake("clock off by three hours", "maintenance.clock_wrong", Told("clock.offset", "08:10", {"offset_seconds": "10800"})),
+    awake(
+        "clock off by three hours",
+        "maintenance.clock_wrong",
+        Told("clock.offset", "08:10", {"offset_seconds": "10800"}),
+    ),
     awake("clock off by two years breaks tls", "maintenance.clock_wrong", Told("net.tls_expired", "08:10")),
-    awake("credentials changed", "maintenance.pec_credentials", Told("pec.credentials_changed", "08:10", {"role": "esus_leitura"})),
+    awake(
+        "credentials changed",
+        "maintenance.pec_credentials",
+        Told("pec.credentials_changed", "08:10", {"role": "esus_leitura"}),
+    ),
     awake("credentials file gone", "maintenance.pec_credentials", Told("pec.credentials_missing", "08:10")),
     awake("role too strong", "maintenance.pec_role", Told("pec.role_refused", "08:10")),
-    awake("port changed", "maintenance.pec_port", Told("pec.port_changed", "08:10", {"before": "5433", "now": "5434"}), Told("db.down", "08:11")),
-    awake("pec upgraded", "maintenance.pec_upgraded", Told("pec.version_changed", "08:10", {"before": "5.2", "now": "5.3"})),
+    awake(
+        "port changed",
+        "maintenance.pec_port",
+        Told("pec.port_changed", "08:10", {"before": "5433", "now": "5434"}),
+        Told("db.down", "08:11"),
+    ),
+    awake(
+        "pec upgraded",
+        "maintenance.pec_upgraded",
+        Told("pec.version_changed", "08:10", {"before": "5.2", "now": "5.3"}),
+    ),
     awake("pec gone", "maintenance.pec_missing", Told("pec.not_found", "08:10")),
     awake("database down", "maintenance.db_down", Told("db.down", "08:10"), Told("db.down", "09:10")),
     awake("database damaged", "maintenance.db_corrupted", Told("db.corrupted", "08:10", {"sqlstate": "XX001"})),
@@ -69,7 +110,11 @@ MAINTENANCE = (
 INACTIVITY = (
     away("no sign and no fact", "inactivity.off_or_no_internet"),
     Situation("went silent at nine", "inactivity.off_or_no_internet", now="12:00", seen="09:00"),
-    away("shut down in order", "inactivity.turned_off", Told("service.stopped_cleanly", "-1 17:00", {"reason": "shutdown"})),
+    away(
+        "shut down in order",
+        "inactivity.turned_off",
+        Told("service.stopped_cleanly", "-1 17:00", {"reason": "shutdown"}),
+    ),
     awake(
         "power cut",
         "inactivity.power_cut",
@@ -79,10 +124,18 @@ INACTIVITY = (
     away("sleeps", "inactivity.asleep", Told("power.suspended", "09:00", {"seconds": "3600"})),
     Situation("national holiday", "inactivity.national_holiday", day=date(2026, 9, 7), seen="-3 16:00"),
     Situation("state holiday", "inactivity.state_holiday", day=date(2026, 7, 9), seen="-1 16:00"),
-    Situation("that day in another state", "inactivity.off_or_no_internet", day=date(2026, 7, 9), seen="-1 16:00", uf="MG"),
+    Situation(
+        "that day in another state", "inactivity.off_or_no_internet", day=date(2026, 7, 9), seen="-1 16:00", uf="MG"
+    ),
     away("municipal holiday", "inactivity.municipal_holiday", days=(KnownDay(SITE, DAY, "Padroeira", "holiday"),)),
-    away("holiday of another town", "inactivity.off_or_no_internet", days=(KnownDay("1", DAY, "Padroeira", "holiday"),)),
-    away("optional day told for a state", "inactivity.optional_day", days=(KnownDay("SP", DAY, "Luto oficial", "optional"),)),
+    away(
+        "holiday of another town", "inactivity.off_or_no_internet", days=(KnownDay("1", DAY, "Padroeira", "holiday"),)
+    ),
+    away(
+        "optional day told for a state",
+        "inactivity.optional_day",
+        days=(KnownDay("SP", DAY, "Luto oficial", "optional"),),
+    ),
     Situation("corpus christi", "inactivity.optional_day", day=date(2026, 6, 4), seen="-1 16:00"),
     Situation("bridge", "inactivity.bridge_day", day=date(2026, 7, 10), seen="-2 16:00"),
     Situation("weekend", "inactivity.weekend", day=SATURDAY, seen="-1 16:00"),
@@ -110,10 +163,19 @@ INACTIVITY = (
     Situation("before its hour", "inactivity.outside_hours", now="07:30", seen="-1 16:50"),
     Situation("an afternoon machine", "inactivity.outside_hours", seen="-1 16:50", hours=(13, 14, 15, 16)),
     away("never on on Wednesdays", "inactivity.never_on_this_weekday", weekdays=(0, 1, 3, 4)),
-    Situation("acre, where it is still early", "inactivity.outside_hours", now="07:50", seen="-1 16:50", uf="AC", timezone="America/Rio_Branco"),
+    Situation(
+        "acre, where it is still early",
+        "inactivity.outside_hours",
+        now="07:50",
+        seen="-1 16:50",
+        uf="AC",
+        timezone="America/Rio_Branco",
+    ),
     Situation("not installed", "inactivity.not_installed", status="invited", seen="", is_enrolled=False),
     awake("migration", "inactivity.migration", Told("migration", "08:10", origin="hub")),
-    Situation("cloned disk", "inactivity.cloned_disk", is_suspended=True, facts=(Told("clone", "08:10", origin="hub"),)),
+    Situation(
+        "cloned disk", "inactivity.cloned_disk", is_suspended=True, facts=(Told("clone", "08:10", origin="hub"),)
+    ),
     Situation("silent for weeks", "inactivity.long_silence", seen="-20 16:00"),
     awake("sending now", "inactivity.sending_now", sent=(Sent(at="10:00", state="receiving", share=0.4),)),
 )
@@ -132,17 +194,39 @@ OURS = (
         hub=(Told("hub.down", "10:00", {"seconds": "7800"}),),
     ),
     away("hub stopped and not started", "ours.hub_down", hub=(Told("hub.stopped", "-1 20:00"),)),
-    away("certificate of ours", "ours.hub_certificate", Told("net.tls_expired", "08:10"), hub=(Told("hub.certificate", "10:00"),)),
-    awake("landing full", "ours.hub_disk_full", Told("send.hub_error", "08:30"), hub=(Told("hub.landing_full", "10:00"),)),
-    awake("central down", "ours.central_down", Told("send.waiting", "08:30"), hub=(Told("hub.central_down", "08:00"), Told("hub.central_down", "10:00"))),
+    away(
+        "certificate of ours",
+        "ours.hub_certificate",
+        Told("net.tls_expired", "08:10"),
+        hub=(Told("hub.certificate", "10:00"),),
+    ),
+    awake(
+        "landing full", "ours.hub_disk_full", Told("send.hub_error", "08:30"), hub=(Told("hub.landing_full", "10:00"),)
+    ),
+    awake(
+        "central down",
+        "ours.central_down",
+        Told("send.waiting", "08:30"),
+        hub=(Told("hub.central_down", "08:00"), Told("hub.central_down", "10:00")),
+    ),
     awake("central slow", "ours.central_down", hub=(Told("hub.central_slow", "10:00", {"latency_ms": "900"}),)),
     away("all silent at once", "ours.all_silent", others=(Others(8, "MG", True), Others(1, "SP", False))),
     away("the state silent at once", "ours.region_silent", others=(Others(6, "SP", True), Others(20, "MG", False))),
     Situation("load stuck", "ours.load_stuck", now="15:00", seen="14:55", sent=(Sent(state="landed"),)),
     awake("load refused", "ours.load_refused", sent=(Sent(state="refused", error="loading.digest"),)),
     awake("columns not as agreed", "ours.schema_drift", sent=(Sent(state="refused", error="loading.schema"),)),
-    awake("table gone after an upgrade", "ours.schema_drift", Told("query.schema_drift", "08:10"), Told("pec.version_changed", "08:00")),
-    awake("one list of two drifted", "ours.schema_drift", Told("query.schema_drift", "08:21", {"list": "gestantes"}), sent=(Sent(("hipertensao",)),)),
+    awake(
+        "table gone after an upgrade",
+        "ours.schema_drift",
+        Told("query.schema_drift", "08:10"),
+        Told("pec.version_changed", "08:00"),
+    ),
+    awake(
+        "one list of two drifted",
+        "ours.schema_drift",
+        Told("query.schema_drift", "08:21", {"list": "gestantes"}),
+        sent=(Sent(("hipertensao",)),),
+    ),
     awake("query too slow", "ours.query_limit", Told("query.timeout", "08:10")),
     awake("query refused", "ours.catalogue_refused", Told("query.refused", "08:10")),
     awake("send refused", "ours.transmission_refused", Told("send.refused", "08:10", {"code": "too_large"})),
@@ -157,8 +241,17 @@ NONE = (
     awake("all sent", "", sent=(Sent(freshness=FRESH),)),
     Situation("alive and in time", "", now="09:00", seen="08:55"),
     awake("sent after a failure", "", Told("net.dns", "08:05"), sent=(Sent(),)),
-    Situation("a short restart of the hub", "inactivity.off_or_no_internet", seen="-1 15:40", hub=(Told("hub.stopped", "09:50"), Told("hub.started", "09:51"))),
-    away("a hub fault long over", "inactivity.off_or_no_internet", hub=(Told("hub.down", "-1 09:00", {"seconds": "600"}),)),
+    Situation(
+        "a short restart of the hub",
+        "inactivity.off_or_no_internet",
+        seen="-1 15:40",
+        hub=(Told("hub.stopped", "09:50"), Told("hub.started", "09:51")),
+    ),
+    away(
+        "a hub fault long over",
+        "inactivity.off_or_no_internet",
+        hub=(Told("hub.down", "-1 09:00", {"seconds": "600"}),),
+    ),
     Situation("paused", "", status="paused", seen="-9 10:00"),
     Situation("sent and then switched off", "", now="15:00", seen="09:00", sent=(Sent(),)),
 )
