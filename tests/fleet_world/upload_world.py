@@ -116,7 +116,7 @@ class Door(httpx.BaseTransport):
                     return _json(self.slot or SlotAnswer("slot-1", until, 0, 0))
                 case "DELETE", ["slot", slot]:
                     self.released.append(slot)
-                    return httpx.Response(204)
+                    return httpx.Response(204, stream=httpx.ByteStream(b""))
                 case "POST", ["transmissions"]:
                     return _json(self.uploads.start(self.identity, from_json(TransmissionStart, body)))
                 case "GET", ["transmissions", transmission]:
@@ -124,7 +124,7 @@ class Door(httpx.BaseTransport):
                 case "PATCH", ["transmissions", transmission]:
                     offset, digest = int(request.headers["upload-offset"]), request.headers["afluente-content-sha256"]
                     offset = self.uploads.append(self.identity, transmission, offset, body, digest)
-                    return httpx.Response(204, headers={"Upload-Offset": str(offset)})
+                    return httpx.Response(204, headers={"Upload-Offset": str(offset)}, stream=httpx.ByteStream(b""))
                 case _:
                     raise Refusal("not_found", "não há", "not here", status=404)
         except Refusal as refusal:
@@ -138,11 +138,11 @@ class Door(httpx.BaseTransport):
         answer = ErrorAnswer(
             refusal.code, refusal.message_pt, refusal.message, int(self.clock.at), refusal.retry_after_seconds
         )
-        return httpx.Response(refusal.status, headers=headers, content=to_json(answer))
+        return httpx.Response(refusal.status, headers=headers, stream=httpx.ByteStream(to_json(answer)))
 
 
 def _json(message: object) -> httpx.Response:
-    return httpx.Response(200, content=to_json(message))
+    return httpx.Response(200, stream=httpx.ByteStream(to_json(message)))
 
 
 def new_client(hub: str, clock: Clocks, transport: httpx.BaseTransport | None = None) -> HubClient:

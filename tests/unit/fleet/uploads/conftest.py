@@ -80,8 +80,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         return
     opened = request.getfixturevalue("emptied_postgres")
     with opened.write() as connection:
-        names = ", ".join(f'"{table.name}"' for table in METADATA.sorted_tables)
-        connection.execute(sa.text(f"TRUNCATE {names}"))
+        for table in reversed(METADATA.sorted_tables):
+            connection.execute(sa.delete(table))
     yield opened
 
 
