@@ -94,6 +94,7 @@ def probes(
     trust: Callable[[str], ssl.SSLContext] | None = None,
     modules: Sequence[str] = ("json",),
     socket_tables: Sequence[Path] = (),
+    is_administrator: bool = True,
     seconds: float = 2.0,
 ) -> Probes:
     return Probes(
@@ -109,6 +110,7 @@ def probes(
         trust=trust or (lambda _file: ssl.create_default_context()),
         machine_modules=modules,
         socket_tables=socket_tables,
+        is_administrator=is_administrator,
         seconds=seconds,
     )
 

@@ -241,7 +241,8 @@ def test_a_trouble_of_the_hub_is_not_the_municipalitys(machine: Line) -> None:
 
 def test_through_a_proxy_the_name_is_the_proxys_affair(machine: Line) -> None:
     with good_hub(machine) as port, line.proxy(lead_to=port) as seen:
-        found = looked(machine(0, network=ToldNetwork(), environment={"HTTPS_PROXY": f"http://127.0.0.1:{seen.port}"}))
+        environment = {"HTTPS_PROXY": f"http://127.0.0.1:{seen.port}"}
+        found = looked(machine(0, network=ToldNetwork(), environment=environment, settings={"agent": "a"}))
     assert {name: codes(one) for name, one in found.items()} == {
         "dns": ["ok.dns"],
         "proxy": ["ok.proxy"],
@@ -295,7 +296,8 @@ def test_the_proxy_of_windows_settings_is_used(machine: Line) -> None:
         registry = f"\n    ProxyEnable    REG_DWORD    0x1\n    ProxyServer    REG_SZ    127.0.0.1:{seen.port}\n"
         found = looked(machine(0, network=ToldNetwork(), system="windows", printed={"reg query": registry}))
     assert codes(found["hub"]) == ["ok.hub"]
-    assert "(Windows)" in found["proxy"][0].title_pt
+    assert codes(found["proxy"]) == ["net.proxy_of_user"], "the service runs as another user"
+    assert f"--proxy 127.0.0.1:{seen.port}" in found["proxy"][0].what_to_do_pt
 
 
 def test_a_plain_address_is_asked_too(machine: Line) -> None:

@@ -133,6 +133,15 @@ def test_the_probes_of_this_machine_work(tmp_path: Path, monkeypatch: pytest.Mon
     assert pec_folders(is_windows=False)[0] == tmp_path
 
 
+def test_the_network_of_this_machine_answers_in_bounds() -> None:
+    network = local_probes().network
+    with line.hub(line.Answering()) as port, network.connect("127.0.0.1", port, 2.0) as opened:
+        assert opened.getpeername()[1] == port
+    for name in ("no-such-name.invalid", "a" * 70 + ".example", ""):
+        with pytest.raises(OSError):
+            network.connect(name, line.closed_port(), 2.0)
+
+
 def test_the_command_runs_alone_and_tells_by_its_status(tmp_path: Path) -> None:
     with line.hub(line.Answering()) as port:
         done = subprocess.run(

@@ -5,6 +5,7 @@ Invariant: pure; names of authorities only, nothing else of a certificate goes o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ AUTHORITIES: Final = (
 """Organisations that issue certificates to the public, or to Brazilian government sites."""
 
 INSPECTORS: Final = {
-    "kaspersky": "Kaspersky", "avast": "Avast", "avg ": "AVG", "avg web": "AVG", "eset": "ESET",
+    "kaspersky": "Kaspersky", "avast": "Avast", "avg": "AVG", "eset": "ESET",
     "bitdefender": "Bitdefender", "norton": "Norton", "symantec web": "Symantec", "mcafee": "McAfee",
     "trellix": "Trellix", "dr.web": "Dr.Web", "panda": "Panda", "f-secure": "F-Secure", "adguard": "AdGuard",
     "fortinet": "Fortinet", "fortigate": "Fortinet", "fortissl": "Fortinet", "sophos": "Sophos",
@@ -43,13 +44,12 @@ class Issuer:
 
     @property
     def is_authority(self) -> bool:
-        return not self.product and any(word in self.name.lower() for word in AUTHORITIES)
+        return not self.product and any(_has(self.name, word) for word in AUTHORITIES)
 
     @property
     def product(self) -> str:
         """The program that opens connections and signs so; empty when none is known."""
-        lower = f"{self.name.lower()} "
-        return next((product for word, product in INSPECTORS.items() if word in lower), "")
+        return next((product for word, product in INSPECTORS.items() if _has(self.name, word)), "")
 
     def fits(self, expected: str) -> bool:
         """Whether it is the pinned one, told by a part of its name."""
@@ -67,6 +67,11 @@ def issuer_of(der: bytes) -> Issuer:
         return Issuer("?")
     names = [_first(issuer, oid) for oid in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)]
     return Issuer(" / ".join(one for one in names if one)[:120] or "?")
+
+
+def _has(name: str, word: str) -> bool:
+    """Whether a name has a word, or words, from the beginning of one of its own."""
+    return re.search(rf"\b{re.escape(word)}", name, re.IGNORECASE) is not None
 
 
 def _first(name: x509.Name, oid: x509.ObjectIdentifier) -> str:

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from importlib import metadata
@@ -23,6 +24,8 @@ from afluente_agent.doctor.probes import Probes
 from afluente_agent.settings import default_folder
 
 TOOL_SECONDS = 6.0
+RESOLVE_SECONDS = 5.0
+MOST_ADDRESSES = 2
 NOWHERE = ("192.0.2.1", 9)
 """An address kept for documents: connecting a datagram socket to it sends nothing."""
 MODULES = ("asyncpg", "cryptography", "httpx", "truststore", "tuf", "zstandard")
@@ -79,10 +82,32 @@ class LocalNetwork:
         return True
 
     def resolve(self, host: str, port: int) -> Sequence[str]:
-        return [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found: list[Sequence[str] | OSError] = []
+
+        def ask() -> None:
+            try:
+                answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found.append(list(dict.fromkeys(str(one[4][0]) for one in answers)))
+            except (OSError, UnicodeError) as error:
+                found.append(error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, "not a name"))
+
+        asking = threading.Thread(target=ask, name="doctor-resolve", daemon=True)
+        asking.start()
+        asking.join(RESOLVE_SECONDS)
+        if not found:
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer in time")
+        if isinstance(found[0], OSError):
+            raise found[0]
+        return found[0]
 
     def connect(self, host: str, port: int, seconds: float) -> socket.socket:
-        return socket.create_connection((host, port), timeout=seconds)
+        last: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+        for address in self.resolve(host, port)[:MOST_ADDRESSES]:
+            try:
+                return socket.create_connection((address, port), timeout=seconds)
+            except OSError as error:
+                last = error
+        raise last
 
 
 class LocalWall:
@@ -108,6 +133,7 @@ def local_probes() -> Probes:
         own_files=installed_files,
         trust=tls.system_trust,
         machine_modules=MODULES,
+        is_administrator=is_administrator(),
         socket_tables=[Path("/proc/net/tcp"), Path("/proc/net/tcp6")],
     )
 
@@ -117,6 +143,15 @@ def pec_folders(*, is_windows: bool) -> Sequence[Path]:
     named = os.environ.get(PEC_VARIABLE)
     usual = WINDOWS_PEC if is_windows else LINUX_PEC
     return [Path(one) for one in ((named, *usual) if named else usual)]
+
+
+def is_administrator() -> bool:
+    """Whether this process may see what belongs to the system."""
+    if sys.platform == "win32":
+        import ctypes
+
+        return bool(ctypes.windll.shell32.IsUserAnAdmin())
+    return os.geteuid() == 0
 
 
 def installed_files() -> Sequence[Path]:

@@ -67,4 +67,5 @@ class Probes:
     trust: Callable[[str], ssl.SSLContext]
     machine_modules: Sequence[str]
     socket_tables: Sequence[Path] = ()
+    is_administrator: bool = True
     seconds: float = 4.0

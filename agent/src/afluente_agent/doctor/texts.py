@@ -1,7 +1,7 @@
 """The words of every finding, in Portuguese for who is at the machine and in English beside, and its usual state.
 
 Invariant: one entry a code; the code of a `warn` or `fail` is a fact code of the protocol with the same meaning;
-`docs/fleet-doctor.md` has a row for each.
+`docs/fleet-doctor.md` has a row for each. One table in one file, however long, so that the words are read together.
 """
 
 from __future__ import annotations
@@ -342,6 +342,13 @@ _LINE: Final[dict[str, Text]] = {
         "Peça à TI da prefeitura que libere {host} sem senha no proxy {proxy}, ou informe o proxy certo com --proxy.",
         "The proxy {proxy} did not let the connection through ({status})",
         "Ask the municipality's IT to allow {host} without a password in {proxy}, or give the right one with --proxy.",
+    ),
+    "net.proxy_of_user": Text(
+        "warn",
+        "O proxy {proxy} está só nas configurações deste usuário; o serviço do agente não o vê",
+        "Rode o comando de instalação de novo com '--proxy {proxy}' no fim.",
+        "The proxy {proxy} is in this user's settings only, where the agent's service does not see it",
+        "Run the installation command again with '--proxy {proxy}' at its end.",
     ),
     "net.proxy_automatic": Text(
         "warn",

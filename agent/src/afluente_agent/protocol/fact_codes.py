@@ -82,6 +82,7 @@ AGENT_CODES: Final[dict[str, str]] = {
     "doctor.run": "the doctor was run [findings]",
     "remedy.done": "a remedy was carried out [kind, outcome]",
     "net.hub_unset": "the doctor was run before the agent knew the hub's address",
+    "net.proxy_of_user": "the proxy stands in a user's settings, where the service does not see it [proxy, origin]",
     "net.proxy_automatic": "Windows follows an automatic proxy script, which the agent does not [script]",
     "net.blocked": "a firewall or a filter stands between, or another page answered for the hub [host, port, reason]",
     "net.tls_name": "who answered for the hub has a certificate of another name [host, issuer]",

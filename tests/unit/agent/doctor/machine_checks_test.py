@@ -177,6 +177,13 @@ def test_the_scheduled_task_of_the_agent(tmp_path: Path, agent: str, watchdog: s
     assert codes(service.check(situation(tmp_path, made, agent="a"))) == expected
 
 
+def test_a_task_hidden_from_who_is_no_administrator_is_unknown_not_missing(tmp_path: Path) -> None:
+    made = probes(system="windows", printed=windows_tasks(NO_TASK, NO_TASK), is_administrator=False)
+    (found,) = service.check(situation(tmp_path, made, agent="a"))
+    assert found.code == "doctor.unknown"
+    assert "como administrador" in found.what_to_do_pt
+
+
 def test_a_task_that_windows_ends_says_so_in_words(tmp_path: Path) -> None:
     made = probes(system="windows", printed=windows_tasks(task(PROGRAM).replace("PT0S", "PT72H")))
     (found,) = service.check(situation(tmp_path, made, agent="a"))

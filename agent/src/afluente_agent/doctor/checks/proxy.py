@@ -1,4 +1,7 @@
-"""Is there a proxy on the way, and does it let the connection through."""
+"""Is there a proxy on the way, and does it let the connection through.
+
+Before the installation the doctor runs as a person, whose proxy the service would not see: then it has to be told.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ def check(situation: Situation) -> list[Finding]:
     if reached.trouble is not None and reached.trouble.code == "net.proxy":
         return [reached.trouble, *found]
     proxy = reached.proxy
+    if proxy is not None and not _is_set(situation) and not situation.settings.is_enrolled:
+        found.append(finding("net.proxy_of_user", proxy=proxy.address, origin=proxy.origin))
     way = f"pelo proxy {proxy.address} ({proxy.origin})" if proxy is not None else "direto, sem proxy"
     return found or [finding("ok.proxy", way=way)]
 

@@ -36,11 +36,14 @@ def _of_service(state: ServiceState) -> list[Finding]:
 
 
 def _task(situation: Situation, name: str) -> tuple[ScheduledTask | None, bool]:
-    """The task, and whether the system could tell."""
+    """The task, and whether the system could tell: it hides the tasks of the system from who is no administrator."""
     if situation.probes.system != "windows":
         return None, True
     text = situation.probes.commands.run("schtasks", "/query", "/tn", name, "/xml")
-    return (None, False) if text is None else (parse_task(text), True)
+    if text is None:
+        return None, False
+    task = parse_task(text)
+    return task, task is not None or situation.probes.is_administrator
 
 
 def _of_task(task: ScheduledTask) -> list[Finding]:
