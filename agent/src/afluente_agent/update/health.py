@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from afluente_agent import durable
 from afluente_agent.protocol.messages import MessageError, from_json, to_json
@@ -26,6 +24,7 @@ EXIT_FOR_UPDATE = 76
 """The pointer moved: start what it points at now."""
 PATIENCE_SECONDS = 30.0
 ALIVE_SECONDS = 10.0
+STANDARD_INPUT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +80,18 @@ def read_health(path: Path, launch: str) -> Health | None:
     return health if health.launch == launch else None
 
 
-def follow_watcher(stop: Callable[[], None], *, lifeline: BinaryIO | None = None) -> None:
+def follow_watcher(stop: Callable[[], None]) -> None:
     """Call `stop` when the watcher lets go of its end of our standard input, and end for good when that is not enough.
 
-    A watcher that was killed would leave an agent that nobody watches.
+    A watcher that was killed would leave an agent that nobody watches. The descriptor is read itself: a thread that
+    holds the buffer of `sys.stdin` breaks the interpreter's end.
     """
     if not os.environ.get(LAUNCH_VARIABLE):
         return
-    source = lifeline or sys.stdin.buffer
 
     def wait() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while source.read(1):
+        with contextlib.suppress(OSError):
+            while os.read(STANDARD_INPUT, 1):
                 pass
         stop()
         threading.Event().wait(PATIENCE_SECONDS)
