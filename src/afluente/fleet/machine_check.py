@@ -97,34 +97,33 @@ def follow(
 ) -> tuple[Continuity, Sighting]:
     """What a heartbeat says of its installation, and where the heartbeats stand after it.
 
-    Two machines show when the one that was left behind speaks again, when a process that another took the place of
-    speaks again, or when the sequence goes back again and again.
+    Two machines show when one that was left behind speaks on from where it stood, when a process that another took the
+    place of speaks again, or when sequence or machine goes back again and again. A disk that is put into another
+    machine and brought back counts on, and is none.
     """
     now = int(at.timestamp())
-    steps = tuple(step for step in before.steps_back if now - step <= INTERLEAVING.total_seconds())
-    other_machine = before.other_machine
     is_new_machine = not is_same_machine(seen, known)
-    if is_new_machine:
-        if other_machine != ("", "") and is_same_machine(seen, other_machine):
-            return "clone", before
-        other_machine = known
     if sequence == before.sequence and started_at == before.started_at and not is_new_machine:
         return "repeated", before
     is_new_process = abs(started_at - before.started_at) > CLOCK_TOLERANCE_SECONDS
     is_back = sequence <= before.sequence
-    if is_back:
+    is_old_machine = is_new_machine and before.other_machine[0] != "" and is_same_machine(seen, before.other_machine)
+    steps = tuple(step for step in before.steps_back if now - step <= INTERLEAVING.total_seconds())
+    if is_back or is_old_machine:
         steps = (*steps, now)
-    is_left_process = (
-        is_new_process and is_back and before.other_started_at > 0 and abs(started_at - before.other_started_at) <= 1
-    )
     after = Sighting(
         sequence=sequence,
         started_at=started_at,
-        other_machine=other_machine,
+        other_machine=known if is_new_machine else before.other_machine,
         other_started_at=before.started_at if is_new_process else before.other_started_at,
         steps_back=steps,
     )
-    if is_left_process or len(steps) >= STEPS_BACK:
+    is_older_process = is_new_process and started_at < before.started_at
+    is_left_machine = is_old_machine and (is_back or is_older_process)
+    is_left_process = (
+        is_new_process and is_back and before.other_started_at > 0 and abs(started_at - before.other_started_at) <= 1
+    )
+    if is_left_machine or is_left_process or len(steps) >= STEPS_BACK:
         return "clone", after
     if is_new_machine:
         return "machine_changed", after

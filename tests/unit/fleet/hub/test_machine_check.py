@@ -55,6 +55,16 @@ def test_a_disk_put_into_another_machine_is_a_changed_machine():
     assert followed([(1, 1000, HERE), (2, 9000, THERE), (3, 9000, THERE)]) == ["next", "machine_changed", "next"]
 
 
+def test_a_disk_brought_back_to_its_machine_is_no_clone():
+    beats = [(1, 1000, HERE), (2, 9000, THERE), (3, 9000, THERE), (4, 20000, HERE), (5, 20000, HERE)]
+    assert followed(beats) == ["next", "machine_changed", "next", "machine_changed", "next"]
+
+
+def test_two_machines_that_restart_all_the_time_show_by_taking_turns():
+    beats = [(n, 10_000 * n, (HERE, THERE)[n % 2]) for n in range(1, 9)]
+    assert followed(beats)[-1] == "clone"
+
+
 def test_the_machine_left_behind_that_speaks_again_is_a_clone():
     assert followed([(1, 1000, HERE), (2, 9000, THERE), (2, 1000, HERE)])[-1] == "clone"
 
