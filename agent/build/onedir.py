@@ -21,6 +21,8 @@ NAME = "afluente-agent"
 LEFT_OUT = (
     "tkinter", "unittest", "pydoc", "doctest", "test", "lib2to3", "pip", "setuptools", "pkg_resources",
     "numpy", "pandas", "pyarrow", "IPython", "rich", "pygments", "click", "trio", "anyio.pytest_plugin", "h2", "socksio",
+    "boto3", "botocore", "s3transfer", "dateutil", "bcrypt", "google", "azure", "sigstore", "PyKCS11", "asn1crypto",
+    "zstandard.backend_cffi", "uvloop",
 )  # fmt: skip
 START = "from afluente_agent.cli import main\n\nraise SystemExit(main())\n"
 
@@ -34,6 +36,7 @@ def build(into: Path) -> Path:
             *(sys.executable, "-m", "PyInstaller", str(script), "--name", NAME, "--onedir", "--console", "--noconfirm"),
             *("--distpath", str(into), "--workpath", work, "--specpath", work, "--paths", str(SOURCE)),
             *("--collect-submodules", "afluente_agent", "--collect-submodules", "asyncpg", "--log-level", "WARN"),
+            *(() if sys.platform == "win32" else ("--strip",)),
             *(word for name in LEFT_OUT for word in ("--exclude-module", name)),
         ]
         subprocess.run(command, check=True)
