@@ -23,7 +23,7 @@ from afluente_agent.service.windows_task import TASK, WATCHDOG_TASK, task, watch
 from afluente_agent.settings import Settings
 
 from tests.fleet_world.doctor_world import NOW, ToldDisk, ToldWall, codes, probes, situation
-from tests.unit.agent.doctor.windows_texts_test import (
+from tests.fleet_world.windows_texts import (
     REG_EXPORT,
     SC_ABSENT_PT,
     SC_DISABLED,
@@ -142,6 +142,27 @@ def test_windows_log_of_a_power_cut_counts_while_it_is_recent(tmp_path: Path, da
 def test_the_systemd_unit_of_the_agent(tmp_path: Path, printed: str, agent: str, code: str) -> None:
     made = probes(printed={"systemctl show afluente-agent.service": printed})
     assert codes(service.check(situation(tmp_path, made, agent=agent))) == [code]
+
+
+@pytest.mark.parametrize(
+    ("timer", "expected"),
+    [(RUNNING, ["ok.service"]), (ABSENT, ["task.missing"]), (DISABLED, ["service.disabled"])],
+)
+def test_the_watchdogs_timer_on_linux_is_a_warning(tmp_path: Path, timer: str, expected: list[str]) -> None:
+    printed = {
+        "systemctl show afluente-agent.service": RUNNING,
+        "systemctl show afluente-agent-watchdog.timer": timer,
+    }
+    found = service.check(situation(tmp_path, probes(printed=printed), agent="a"))
+    assert codes(found) == expected
+    assert found[0].state in ("ok", "warn")
+
+
+def test_the_windows_service_of_the_agent(tmp_path: Path) -> None:
+    printed = {"sc query AfluenteAgente": SC_STOPPED_EN, "sc qc AfluenteAgente": SC_DISABLED}
+    found = service.check(situation(tmp_path, probes(system="windows", printed=printed), agent="a"))
+    assert codes(found) == ["service.disabled"]
+    assert "AfluenteAgente" in found[0].what_to_do_pt
 
 
 def test_a_system_that_cannot_tell_of_services_is_unknown_not_missing(tmp_path: Path) -> None:

@@ -7,14 +7,20 @@ from afluente_agent.doctor.scheduled_task import ScheduledTask, parse_task
 from afluente_agent.doctor.service_state import ServiceState, state_of
 from afluente_agent.doctor.situation import Situation
 from afluente_agent.service.keeper import NAME
+from afluente_agent.service.systemd import WATCHDOG_TIMER
+from afluente_agent.service.windows_service import SERVICE
 from afluente_agent.service.windows_task import TASK, WATCHDOG_TASK
 
 
 def check(situation: Situation) -> list[Finding]:
     """Before the enrolment nothing is expected; after it, either the service or the task (Windows)."""
-    state = state_of(NAME, situation.probes)
+    is_windows = situation.probes.system == "windows"
+    name = SERVICE if is_windows else NAME
+    state = state_of(name, situation.probes)
     if state is not None and state.is_installed:
-        return _of_service(state)
+        found = _of_service(state, name)
+        watched = [] if is_windows else _of_timer(state_of(WATCHDOG_TIMER, situation.probes))
+        return [*watched, *(one for one in found if one.is_wrong)] if watched else found
     task, is_known = _task(situation, TASK)
     if task is not None:
         watchdog, is_told = _task(situation, WATCHDOG_TASK)
@@ -24,15 +30,22 @@ def check(situation: Situation) -> list[Finding]:
         return [finding("ok.service", service="ainda não instalado")]
     if state is None or not is_known:
         return [finding("doctor.unknown", check="serviço do agente")]
-    return [finding("task.missing", name=TASK if situation.probes.system == "windows" else NAME)]
+    return [finding("task.missing", name=TASK if is_windows else NAME)]
 
 
-def _of_service(state: ServiceState) -> list[Finding]:
+def _of_service(state: ServiceState, name: str) -> list[Finding]:
     if state.is_disabled:
-        return [finding("service.disabled", name=NAME)]
+        return [finding("service.disabled", name=name)]
     if not state.is_running:
-        return [finding("service.stopped", name=NAME)]
-    return [finding("ok.service", service=NAME)]
+        return [finding("service.stopped", name=name)]
+    return [finding("ok.service", service=name)]
+
+
+def _of_timer(state: ServiceState | None) -> list[Finding]:
+    """The watchdog of Linux: a warning, since the agent works without it."""
+    if state is None or (state.is_installed and not state.is_disabled):
+        return []
+    return [finding("service.disabled" if state.is_installed else "task.missing", "warn", name=WATCHDOG_TIMER)]
 
 
 def _task(situation: Situation, name: str) -> tuple[ScheduledTask | None, bool]:
