@@ -8,6 +8,7 @@ limits of rows, bytes and time, and its map is on the disk. Committing the sink 
 
 from __future__ import annotations
 
+import errno
 import time
 from binascii import hexlify
 from collections.abc import Callable, Collection
@@ -96,19 +97,11 @@ class _Rows:
     read_bytes: int = 0
     sent_rows: int = 0
     newest_day: int = 0
-    failure: AgentError | OSError | None = None
     _rest: bytes = b""
     _days: dict[bytes, bytes] = field(default_factory=dict)
 
-    async def take(self, block: bytes) -> None:
+    def take(self, block: bytes) -> None:
         """A block of COPY's text. Raises what the sink raises, and ExtractionError beyond a limit."""
-        try:
-            self._take(block)
-        except (AgentError, OSError) as error:
-            self.failure = error
-            raise
-
-    def _take(self, block: bytes) -> None:
         self.read_bytes += len(block)
         if self.read_bytes > self.query.most_bytes:
             raise _too_much(self.query, "bytes")
@@ -221,9 +214,11 @@ async def extract(connection: asyncpg.Connection, query: ListQuery, sink: Sink, 
     try:
         with reading.store.base(query.name, waiting=reading.waiting) as base:
             return await _extract(connection, query, sink, reading, writer, base, sequence, path)
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
         sink.abort()
+        if isinstance(error, OSError):
+            raise _disk(error) from None
         raise
     finally:
         writer.close()
@@ -279,17 +274,28 @@ async def _copy(connection: asyncpg.Connection, query: ListQuery, rows: _Rows, *
     import asyncpg
 
     started = time.monotonic()
+    failures: list[AgentError | OSError] = []
+
+    async def take(block: bytes) -> None:
+        """A sink that raises at the last block makes asyncpg wait for ever, so a failure ends the session instead."""
+        if failures:
+            return
+        try:
+            rows.take(block)
+        except (AgentError, OSError) as error:
+            failures.append(error)
+            connection.terminate()
+
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {query.most_seconds * 1000:d}")
             checked = await guard.checked(connection, query, since=int(since.strftime("%Y%m%d")) if since else 0)
-            await connection.copy_from_query(checked.copy_text, output=rows.take, format="text")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, AgentError) as error:
-        if rows.failure is not None:
-            raise rows.failure from None
-        if isinstance(error, AgentError):
-            raise
-        raise _translated(query, error, seconds=time.monotonic() - started) from None
+            await connection.copy_from_query(checked.copy_text, output=take, format="text")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if not failures:
+            raise _translated(query, error, seconds=time.monotonic() - started) from None
+    if failures:
+        raise failures[0]
 
 
 def _translated(query: ListQuery, error: Exception, *, seconds: float) -> AgentError:
@@ -374,6 +380,16 @@ def _failed(query: ListQuery, reason: str) -> ExtractionError:
         f"a lista {query.name} não pôde ser lida do PEC",
         f"list {query.name} could not be read: {reason}",
         "Nada a fazer aqui: o agente tenta de novo, e a equipe da central é avisada.",
+    )
+
+
+def _disk(error: OSError) -> ExtractionError:
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return ExtractionError(
+        "disk.full" if is_full else "disk.error",
+        "o disco desta máquina está cheio" if is_full else "o disco desta máquina deu erro ao gravar",
+        f"the map of a list could not be written: {errno.errorcode.get(error.errno or 0, '?')}",
+        "Libere espaço no disco em que o agente guarda seus dados." if is_full else "Avise quem cuida do computador.",
     )
 
 

