@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 DDL_LOCK = 0x4146_4344
 CONNECT_SECONDS = 10
+STATEMENTS = 60
 MOST_TABLE_COLUMNS = 2 * MOST_COLUMNS
 SESSION_SETTINGS = {
     "application_name": "afluente",
     "client_encoding": "UTF8",
     "timezone": "UTC",
+    "plan_cache_mode": "force_custom_plan",
     "lock_timeout": "30s",
     "statement_timeout": "15min",
     "idle_in_transaction_session_timeout": "2min",
@@ -85,9 +87,7 @@ class Central:
                 if (before := await self._before(connection, transmission)) is not None:
                     return before
                 stage = await self._fill_stage(connection, transmission, content)
-                merged = await self._merge(connection, transmission, stage, columns, at)
-                await self._note(connection, transmission, merged, at)
-                return merged
+                return await self._merge(connection, transmission, stage, columns, at)
 
     async def probe(self, query: str | None = None) -> float:
         """Milliseconds that a small query takes, the wait for the server included."""
@@ -139,7 +139,7 @@ class Central:
                     min_size=0,
                     max_size=self._connections,
                     timeout=CONNECT_SECONDS,
-                    statement_cache_size=0,
+                    statement_cache_size=STATEMENTS,
                     server_settings=SESSION_SETTINGS | compression,
                 )
                 try:
@@ -181,23 +181,19 @@ class Central:
 
     async def _before(self, connection: Any, transmission: Transmission) -> Merged | None:
         """What was committed already; FleetError when the transmission does not follow what stands."""
-        own = await connection.fetchrow(
-            f"SELECT inserted, updated, deleted FROM {self._loads} WHERE transmission_id = $1", UUID(transmission.id)
+        rows = await connection.fetch(
+            merge_sql.standing(self._loads), UUID(transmission.id), transmission.site, transmission.list_name
         )
+        own = next((row for row in rows if row["is_own"]), None)
         if own is not None:
-            return Merged(own[0], own[1], own[2], is_repeat=True)
-        head = await connection.fetchrow(
-            f"SELECT transmission_id::text, schema_hash, started_at FROM {self._loads} "
-            f"WHERE site = $1 AND list_name = $2 ORDER BY number DESC LIMIT 1",
-            transmission.site,
-            transmission.list_name,
-        )
+            return Merged(own["inserted"], own["updated"], own["deleted"], is_repeat=True)
+        head = rows[0] if rows else None
         if transmission.kind == "delta":
-            if head is None or head[0] != transmission.base:
+            if head is None or str(head["transmission_id"]) != transmission.base:
                 raise FleetError("loading.base_missing", "the delta's base is not what stands", hint="send it whole")
-            if head[1] != transmission.schema:
+            if head["schema_hash"] != transmission.schema:
                 raise FleetError("loading.schema_changed", "the delta has not its base's columns", hint="send it whole")
-        elif head is not None and head[2] > transmission.started_at:
+        elif head is not None and head["started_at"] > transmission.started_at:
             raise FleetError("loading.superseded", "a transmission that began later is loaded already")
         return None
 
@@ -219,30 +215,25 @@ class Central:
     async def _merge(
         self, connection: Any, transmission: Transmission, stage: str, columns: tuple[str, ...], at: datetime
     ) -> Merged:
-        table, given = self._table(transmission.list_name), transmission.columns
-        lacking = [column for column in columns if column not in given]
-        site = transmission.site
-        deletes = merge_sql.delete_rows(table, stage, is_full=transmission.kind == "full")
-        deleted = _count(await connection.execute(deletes, site))
-        updated = _count(await connection.execute(merge_sql.update_rows(table, stage, given, lacking), site, at))
-        inserted = _count(await connection.execute(merge_sql.insert_rows(table, stage, given), site, at))
-        return Merged(inserted, updated, deleted)
-
-    async def _note(self, connection: Any, transmission: Transmission, merged: Merged, at: datetime) -> None:
-        await connection.execute(
-            f"INSERT INTO {self._loads} (transmission_id, site, list_name, kind, schema_hash, started_at, "
-            f"inserted, updated, deleted, loaded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            UUID(transmission.id),
+        lacking = [column for column in columns if column not in transmission.columns]
+        row = await connection.fetchrow(
+            merge_sql.merge(
+                self._table(transmission.list_name),
+                stage,
+                self._loads,
+                transmission.columns,
+                lacking,
+                is_full=transmission.kind == "full",
+            ),
             transmission.site,
+            at,
+            UUID(transmission.id),
             transmission.list_name,
             transmission.kind,
             transmission.schema,
             transmission.started_at,
-            merged.inserted,
-            merged.updated,
-            merged.deleted,
-            at,
         )
+        return Merged(row["inserted"], row["updated"], row["deleted"])
 
 
 async def _wal_compression(connection: Any) -> dict[str, str]:
