@@ -223,6 +223,8 @@ def test_a_defect_of_the_hub_shows_nothing_of_itself(database, tmp_path):
         assert answer.status_code == status
         assert "inside" not in answer.text
         assert answer.json()["hub_time"] > 0
+        with database.read() as connection:
+            assert access.listed(connection)[0].outcome == answer.json()["code"]
 
 
 def test_the_doors_are_two_ports_and_neither_answers_for_the_other(world):

@@ -23,7 +23,7 @@ from afluente_agent.protocol.limits import HEARTBEAT_SECONDS
 from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer
 
 LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
-"""Called with the site, its time zone and the moment it was seen."""
+"""Called with the site, its time zone and the moment it was seen, at the first heartbeat of each hour."""
 MOST_NAME = 100
 
 _STATE = (
@@ -34,6 +34,7 @@ _STATE = (
         AGENTS.c.heartbeat,
         AGENTS.c.pec_version,
         AGENTS.c.agent_version,
+        AGENTS.c.last_seen_at,
         SITES.c.timezone,
         AGENT_KEYS.c.created_at.label("key_created_at"),
         AGENT_KEYS.c.expires_at.label("key_expires_at"),
@@ -125,7 +126,8 @@ def register_heartbeat(
         },
     )
     rollout_offers.observe(connection, identity, heartbeat, at=at)
-    if learn_activity is not None:
+    is_new_hour = row.last_seen_at is None or row.last_seen_at < at.replace(minute=0, second=0, microsecond=0)
+    if learn_activity is not None and is_new_hour:
         learn_activity(connection, identity.site, row.timezone, at)
     configuration, catalogue = newer_documents(
         connection,

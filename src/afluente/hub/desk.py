@@ -90,9 +90,22 @@ class Desk:
         return shown(await self._threads.state(carry_out))
 
     async def call(self, request: Request, subject: str, work: Callable[[], object]) -> Response:
-        """Do work that has transactions of its own; it is logged before and, when it fails, after."""
-        await self.act(request, subject, lambda _connection: None)
-        return shown(await self._threads.uploads(work))
+        """Do work that has transactions of its own, and log it after."""
+        database = self.parts.database
+        operator: Operator = request.state.operator
+
+        def carry_out() -> object:
+            outcome = "done"
+            try:
+                return work()
+            except Exception as error:
+                outcome = as_refusal(error).code
+                raise
+            finally:
+                with database.write() as connection:
+                    self._log(connection, operator, request, subject, outcome)
+
+        return shown(await self._threads.uploads(carry_out))
 
     async def _identify(self, request: Request, given: HTTPAuthorizationCredentials | None, needed: Role) -> Operator:
         address = request.client.host if request.client else ""

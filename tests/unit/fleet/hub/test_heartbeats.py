@@ -187,7 +187,13 @@ def test_a_key_of_half_a_year_is_asked_to_be_replaced(world, agent):
     assert beat(world, agent, sequence=2).needs_key_rotation
 
 
-def test_the_hours_of_a_site_are_learned_from_its_heartbeats(world, agent):
-    learned: list[tuple[str, str]] = []
-    beat(world, agent, learned=lambda _c, site, zone, _at: learned.append((site, zone)))
-    assert learned == [("a", "America/Sao_Paulo")]
+def test_the_hours_of_a_site_are_learned_from_the_first_heartbeat_of_each(world, agent):
+    learned: list[tuple[str, str, int]] = []
+
+    def learn(_connection, site, zone, at):
+        learned.append((site, zone, at.hour))
+
+    for sequence in range(1, 7):
+        beat(world, agent, sequence=sequence, learned=learn)
+        world.clock.advance(seconds=900)
+    assert learned == [("a", "America/Sao_Paulo", 11), ("a", "America/Sao_Paulo", 12)]
