@@ -95,63 +95,36 @@ SITUATIONS = (
     ),
 )
 
-RULES = tuple(
-    map(
-        rule_of,
-        (
-            Cause(
-                "connectivity.no_network",
-                ("net.unreachable",),
-                400,
-                0.85,
-                undone_by=("net.restored",),
-                is_network=True,
-            ),
-            Cause(
-                "connectivity.proxy",
-                ("net.proxy",),
-                410,
-                0.88,
-                ("proxy", "status"),
-                undone_by=("net.restored",),
-                is_network=True,
-            ),
-            Cause(
-                "connectivity.tls_intercepted",
-                ("net.tls_intercepted",),
-                420,
-                0.9,
-                ("issuer",),
-                undone_by=("net.restored",),
-                is_network=True,
-            ),
-            Cause("connectivity.dns", ("net.dns",), 430, 0.82, ("host",), undone_by=("net.restored",), is_network=True),
-            Cause(
-                "connectivity.refused",
-                ("net.refused",),
-                440,
-                0.75,
-                ("host", "port"),
-                undone_by=("net.restored",),
-                is_network=True,
-            ),
-            Cause(
-                "connectivity.slow_link",
-                ("net.slow",),
-                445,
-                0.75,
-                ("bytes_per_second",),
-                is_network=True,
-            ),
-            Cause(
-                "connectivity.timeout",
-                ("net.timeout",),
-                450,
-                0.7,
-                ("host", "port", "seconds"),
-                undone_by=("net.restored",),
-                is_network=True,
-            ),
-        ),
-    )
+_BACK = ("net.restored",)
+
+CAUSES = (
+    Cause("connectivity.no_network", ("net.unreachable",), 400, 0.85, undone_by=_BACK, is_network=True),
+    Cause("connectivity.proxy", ("net.proxy",), 410, 0.88, ("proxy", "status"), undone_by=_BACK, is_network=True),
+    Cause("connectivity.refused", ("net.blocked",), 415, 0.8, ("port", "reason"), undone_by=_BACK, is_network=True),
+    Cause(
+        "connectivity.tls_intercepted",
+        ("net.tls_intercepted",),
+        420,
+        0.9,
+        ("issuer", "reason"),
+        undone_by=_BACK,
+        is_network=True,
+    ),
+    Cause(
+        "connectivity.tls_intercepted",
+        ("net.tls_failed", "net.tls_name", "net.tls_issuer_unknown"),
+        425,
+        0.6,
+        ("issuer", "reason"),
+        undone_by=_BACK,
+        is_network=True,
+    ),
+    Cause("connectivity.dns", ("net.dns",), 430, 0.82, ("host",), undone_by=_BACK, is_network=True),
+    Cause("connectivity.refused", ("net.refused",), 440, 0.75, ("host", "port"), undone_by=_BACK, is_network=True),
+    Cause("connectivity.slow_link", ("net.slow",), 445, 0.75, ("bytes_per_second",), is_network=True),
+    Cause(
+        "connectivity.timeout", ("net.timeout",), 450, 0.7, ("host", "port", "stage"), undone_by=_BACK, is_network=True
+    ),
 )
+
+RULES = tuple(map(rule_of, CAUSES))

@@ -131,13 +131,13 @@ SITUATIONS = (
     ),
     _situation(
         "was_off",
-        ("a máquina ficou desligada o dia todo", "the machine was off all day"),
+        ("a máquina ficou desligada ou dormindo no horário", "the machine was off or asleep in its hours"),
         "wait",
         (
             "nada por ora: ela voltou; se repetir, pedir que fique ligada no horário do envio",
             "nothing for now: it came back; if it repeats, ask for it to be left on",
         ),
-        "o servidor do PEC ficou desligado nesse dia e já voltou; o envio segue sozinho. Não precisam fazer nada.",
+        "o servidor do PEC ficou desligado no horário do envio e já voltou; o envio segue sozinho. Não precisam fazer nada.",
     ),
     _situation(
         "asleep",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente.fleet.diagnosis.verdict import Finding, Rule
@@ -10,6 +10,7 @@ from afluente.fleet.diagnosis.view import SILENT_AFTER, SiteView
 
 MIGRATION_DAYS = timedelta(days=3)
 LONG_SILENCE = timedelta(days=14)
+LEAST_OFF = timedelta(hours=1)
 MOVES_WITHIN = timedelta(hours=2)
 _HOLIDAYS = {
     "national": "inactivity.national_holiday",
@@ -89,11 +90,19 @@ def power_cut(view: SiteView) -> Finding | None:
 
 
 def was_off(view: SiteView) -> Finding | None:
-    """A past day without a sign, and the machine started only after it."""
-    if view.is_sent or view.is_today or view.is_seen:
+    """Nothing ran in the hours of the day, and the machine is back: it started only after them, or tells of the gap."""
+    if view.is_sent:
         return None
+    for fact in view.told(("power.off",)):
+        since, until = _told_moment(fact.evidence.get("since", "")), _told_moment(fact.evidence.get("until", ""))
+        if since is None or until is None:
+            continue
+        overlap = min(until, view.closes_at) - max(since, view.opens_at)
+        if overlap >= LEAST_OFF or (overlap > timedelta() and until >= view.closes_at):
+            evidence = {"since": _moment(view, since), "until": _moment(view, until)}
+            return Finding("inactivity.was_off", 0.8, evidence)
     boots = [fact for fact in view.told(("power.boot",)) if fact.at >= view.closes_at]
-    if not boots:
+    if view.is_today or view.is_seen or not boots:
         return None
     return Finding("inactivity.was_off", 0.75, {"fact": "power.boot", "seen_at": _moment(view, boots[-1].at)})
 
@@ -128,6 +137,14 @@ def silence(view: SiteView) -> Finding | None:
     if view.is_today and view.at < view.opens_at + timedelta(hours=2):
         return Finding("inactivity.off_or_no_internet", 0.4, evidence)
     return Finding("inactivity.off_or_no_internet", 0.5, evidence)
+
+
+def _told_moment(text: str) -> datetime | None:
+    """Seconds since 1970 as an agent tells them."""
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _moment(view: SiteView, moment: datetime) -> str:

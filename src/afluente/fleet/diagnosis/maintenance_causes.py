@@ -11,9 +11,8 @@ CAUSES = (
     Cause("maintenance.antivirus", ("av.file_removed",), 200, 0.88, ("file", "product"), undone_by=("update.applied",)),
     Cause("maintenance.disk_error", ("disk.error",), 205, 0.88, ("where",)),
     Cause("maintenance.disk_full", ("disk.full",), 210, 0.92, ("free_bytes",)),
-    Cause(
-        "maintenance.clock_wrong", ("clock.offset", "net.tls_expired"), 220, 0.8, ("offset_seconds",), is_network=True
-    ),
+    Cause("maintenance.clock_wrong", ("net.tls_expired",), 220, 0.8, ("reason",), is_network=True),
+    Cause("maintenance.clock_wrong", ("clock.offset",), 475, 0.75, ("offset_seconds",)),
     Cause("maintenance.clock_wrong", ("identity.refused",), 221, 0.7, ("code",), where=(("code", ("clock",)),)),
     Cause("maintenance.settings_changed", ("folder.settings_changed", "folder.moved"), 230, 0.82, ("folder", "file")),
     Cause("maintenance.folder_not_writable", ("folder.not_writable",), 235, 0.88, ("folder", "reason")),
@@ -56,6 +55,7 @@ CAUSES = (
     Cause("maintenance.agent_crashed", ("service.crashed",), 350, 0.75, ("code",), undone_by=("update.applied",)),
     Cause("maintenance.pec_upgraded", ("pec.version_changed", "pec_upgraded"), 460, 0.72, ("before", "now")),
     Cause("maintenance.spool_full", ("spool.full",), 470, 0.7, ("waiting_bytes",)),
+    Cause("maintenance.service_stopped", ("service.restored",), 485, 0.65, ("name",)),
     Cause(
         "maintenance.service_stopped",
         ("service.stopped_cleanly",),

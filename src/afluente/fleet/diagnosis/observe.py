@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from afluente.fleet.activity import IS_ON_SHARE, decayed, zone
 from afluente.fleet.calendar import FleetCalendar
+from afluente.fleet.diagnosis.fact_reading import read_fact
 from afluente.fleet.diagnosis.hub_faults import faults_of
 from afluente.fleet.diagnosis.view import (
     SILENT_AFTER,
@@ -62,6 +63,7 @@ FOUND_AFTERWARDS = frozenset(
         "power.unclean_stop",
         "power.boot",
         "power.suspended",
+        "power.off",
         "clock.jumped",
         "migration",
         "machine_changed",
@@ -185,7 +187,8 @@ def _facts(connection: sa.Connection, span: _Span) -> Mapping[str, list[SeenFact
         .order_by(FACTS.c.at.desc(), FACTS.c.id.desc())
     )
     found: dict[str, list[SeenFact]] = defaultdict(list)
-    for site, code, at, received_at, origin, evidence in connection.execute(query):
+    for site, word, at, received_at, origin, told in connection.execute(query):
+        code, evidence = read_fact(word, told)
         moment = min(_last_alive(evidence) or at, at) if code == "power.unclean_stop" else at
         found[site].append(SeenFact(code, moment, evidence, received_at, origin))
     return {site: sorted(mine, key=lambda fact: fact.at, reverse=True) for site, mine in found.items()}

@@ -96,7 +96,7 @@ def load_stuck(view: SiteView) -> Finding | None:
         hours = f"{(view.at - (oldest.landed_at or oldest.started_at)) // timedelta(hours=1)}"
         return Finding("ours.load_stuck", 0.93, {"list": oldest.list_name, "hours": hours, "lists": str(len(waiting))})
     told = view.told(("hub.load_stuck",))
-    if told and not any(one.state == "loaded" for one in view.transmissions):
+    if told and any(one.state in ("landed", "loading") for one in view.transmissions):
         return Finding("ours.load_stuck", 0.8, {"fact": told[0].code})
     return None
 

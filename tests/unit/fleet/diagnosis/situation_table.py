@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from afluente.fleet.calendar import KnownDay
-from tests.unit.fleet.diagnosis.injected import DAY, SITE, Others, Sent, Situation, Told
+from tests.unit.fleet.diagnosis.injected import DAY, SITE, Others, Sent, Situation, Told, moment
 
 SATURDAY = date(2026, 9, 19)
 FRESH = {"2000001": "20260915", "2000002": "20260915", "2000003": "20260914"}
@@ -255,4 +255,80 @@ NONE = (
     Situation("paused", "", status="paused", seen="-9 10:00"),
     Situation("sent and then switched off", "", now="15:00", seen="09:00", sent=(Sent(),)),
 )
-TABLE = (*CONNECTIVITY, *MAINTENANCE, *INACTIVITY, *UNIT, *OURS, *NONE)
+WORDED_BY_PARTS = (
+    awake("the core's dns", "connectivity.dns", Told("dns", "08:10", {"host": "hub"})),
+    awake("the core's proxy", "connectivity.proxy", Told("http_status", "08:10", {"status": "407", "code": ""})),
+    awake("a filter's page", "connectivity.refused", Told("http_status", "08:10", {"status": "403", "code": ""})),
+    awake(
+        "the core's tls", "connectivity.tls_intercepted", Told("tls_interception", "08:10", {"reason": "self-signed"})
+    ),
+    awake(
+        "the core's tls with a wrong clock",
+        "maintenance.clock_wrong",
+        Told("tls_interception", "08:10", {"reason": "certificate is not yet valid"}),
+        Told("clock_corrected", "08:12", {"before": "0", "now": "-63072000"}),
+    ),
+    awake(
+        "the core's answer again",
+        "ours.query_limit",
+        Told("timeout", "08:10"),
+        Told("reached", "08:20"),
+        Told("query.timeout", "08:30"),
+    ),
+    awake(
+        "extraction that names its reason",
+        "maintenance.pec_credentials",
+        Told("extract_failed", "08:10", {"code": "pec.credentials_changed"}),
+    ),
+    awake(
+        "extraction without a catalogue",
+        "ours.schema_drift",
+        Told("extract_failed", "08:10", {"code": "catalogue.missing"}),
+    ),
+    awake("a spool without room", "maintenance.disk_full", Told("disk_full", "08:10")),
+    awake(
+        "the hub does not know the key",
+        "ours.identity_refused",
+        Told("http_status", "08:10", {"status": "401", "code": "unknown_key"}),
+    ),
+    awake(
+        "the hub answers 500",
+        "ours.transmission_refused",
+        Told("http_status", "08:10", {"status": "500", "code": "internal"}),
+    ),
+    awake("told to wait", "ours.waiting_turn", Told("slot_deferred", "08:30", {"seconds": "600"})),
+    awake("the core's watchdog", "maintenance.task_removed", Told("task_restored", "08:10", {"what": "systemd"})),
+    awake("the core's service", "maintenance.service_stopped", Told("service_restarted", "08:10", {"what": "systemd"})),
+    awake(
+        "off until ten",
+        "inactivity.was_off",
+        Told(
+            "was_off",
+            "10:20",
+            {
+                "since": str(int(moment(DAY, "-1 17:00").timestamp())),
+                "until": str(int(moment(DAY, "10:20").timestamp())),
+            },
+        ),
+    ),
+    awake(
+        "off at night only",
+        "",
+        Told(
+            "was_off",
+            "08:00",
+            {
+                "since": str(int(moment(DAY, "-1 17:00").timestamp())),
+                "until": str(int(moment(DAY, "08:00").timestamp())),
+            },
+        ),
+    ),
+    awake("a version that loops", "maintenance.agent_crashed", Told("update.crash_loop", "08:10")),
+    awake(
+        "loading told it is stuck",
+        "ours.load_stuck",
+        Told("loading_stuck", "10:00", {"list": "gestantes"}, origin="hub"),
+        sent=(Sent(state="landed"),),
+    ),
+)
+TABLE = (*CONNECTIVITY, *MAINTENANCE, *INACTIVITY, *UNIT, *OURS, *NONE, *WORDED_BY_PARTS)
