@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ class LoaderSettings:
     """Bounds of the loader. A failed load is tried again after `first_retry_seconds`, doubled up to the longest."""
 
     concurrency: int = 2
-    lease_seconds: float = 300
+    claims_at_once: int = 8
+    lease_seconds: float = 120
     first_retry_seconds: float = 5
     longest_retry_seconds: float = 600
     stuck_after_attempts: int = 6
@@ -108,13 +110,17 @@ class Loader:
     async def load_due(self) -> list[Loaded]:
         """Load until nothing is due; what ended, in the order it ended."""
         ended: list[Loaded] = []
+        claimed: deque[tuple[Transmission, datetime]] = deque()
 
         async def work(place: int) -> None:
             while place == 0 or place < self._bearable():
-                claimed = await asyncio.to_thread(self._claim)
-                if claimed is None:
+                if not claimed:
+                    claimed.extend(await asyncio.to_thread(self._claim))
+                if not claimed:
                     return
-                ended.append(await self._end(claimed))
+                transmission, good_until = claimed.popleft()
+                if self._clock.now() < good_until:
+                    ended.append(await self._end(transmission))
 
         async with asyncio.TaskGroup() as group:
             for place in range(self._settings.concurrency):
@@ -135,15 +141,19 @@ class Loader:
     def _bearable(self) -> int:
         return self._settings.concurrency if self._allowed_loads is None else self._allowed_loads()
 
-    def _claim(self) -> Transmission | None:
+    def _claim(self) -> list[tuple[Transmission, datetime]]:
+        """Some claims, and until when a load may begin with each: whoever comes later leaves it to the next claim."""
+        at = self._clock.now()
         with self._database.write() as connection:
             taken = claims.claim(
                 connection,
                 worker=self.worker,
-                at=self._clock.now(),
+                at=at,
                 lease_seconds=self._settings.lease_seconds,
+                limit=self._settings.claims_at_once,
             )
-        return taken[0] if taken else None
+        good_until = at + timedelta(seconds=self._settings.lease_seconds / 2)
+        return [(transmission, good_until) for transmission in taken]
 
     async def _end(self, transmission: Transmission) -> Loaded:
         try:
