@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -175,3 +177,9 @@ def _cause(rule: object) -> Cause | None:
 )
 def test_what_an_agent_tells_is_kept_as_plain_short_text(told: str, kept: str) -> None:
     assert plain(told) == kept
+
+
+def test_the_documentation_has_a_row_for_every_situation_and_for_no_other() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "fleet-diagnosis.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| ([^|]+) \|", text, flags=re.MULTILINE))
+    assert rows == {code: situation.title.pt for code, situation in SITUATIONS.items()}
