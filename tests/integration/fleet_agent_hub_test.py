@@ -213,7 +213,7 @@ def test_lists_go_from_pec_to_landing_first_whole_then_what_changed(
     )
     publish_catalogue(world)
     loop = ticked(folder)
-    assert [timer.failures for _, timer in loop.timers.by_name()] == [0, 0, 0]
+    assert [timer.failures for _, timer in loop.timers.by_name()] == [0, 0, 0, 0]
     [(name, kind, rows, state)] = transmissions(world)
     assert (name, kind, state) == ("pessoas", "full", "landed")
     assert rows > 100

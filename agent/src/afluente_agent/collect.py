@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from afluente_agent.credentials import read_credentials
 from afluente_agent.delta import DeltaStore
 from afluente_agent.errors import AgentError, CatalogueError, PecError
 from afluente_agent.extract import Reading, extract
+from afluente_agent.freshness import newest_days
 from afluente_agent.parts import Extraction
 from afluente_agent.pec import DATABASE, PORT, ROLE, PecAddress, connected, read_installation
 from afluente_agent.pseudonym import Pseudonyms
@@ -67,7 +68,7 @@ def addresses(settings: Settings) -> list[PecAddress]:
     found = []
     for place in find_places(local_probes(), Path(settings.pec_folder) if settings.pec_folder else None):
         file = Path(settings.pec_credentials) if settings.pec_credentials else place.credentials
-        password = read_credentials(file, role=ROLE).password
+        password = read_credentials(file or place.folder / CREDENTIALS, role=ROLE).password
         found += [PecAddress(place.host, password, port, place.database) for port in place.ports]
     if not found:
         raise PecError(
@@ -120,13 +121,14 @@ async def _collect(
     try:
         async with _first_that_answers(by) as (connection, address):
             version = (await read_installation(connection)).version
+            freshness = await _freshness(connection)
         queries = [one for one in catalogue.for_version(version) if only in ("", one.name)]
         rows = lists = 0
         failed: list[str] = []
         for query in queries:
             try:
                 async with connected(address) as connection:
-                    rows += await _one(connection, query, by, catalogue.version, pseudonyms, is_full=is_full)
+                    rows += await _one(connection, query, by, catalogue.version, pseudonyms, freshness, is_full=is_full)
                 lists += 1
             except AgentError as error:
                 failed.append(error.code)
@@ -157,6 +159,7 @@ async def _one(
     by: Collecting,
     catalogue_version: int,
     pseudonyms: Pseudonyms | None,
+    freshness: Mapping[str, str],
     *,
     is_full: bool,
 ) -> int:
@@ -183,9 +186,20 @@ async def _one(
                 schema=extracted.schema,
                 columns=extracted.columns,
                 extracted_at=int(by.now()),
+                freshness=freshness,
             )
         )
     return extracted.rows
+
+
+async def _freshness(connection: asyncpg.Connection) -> Mapping[str, str]:
+    """By health unit; nothing where PEC does not let it be read, which stops no list."""
+    import asyncpg
+
+    try:
+        return await newest_days(connection)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return {}
 
 
 async def _breathe(alive: Callable[[], None]) -> None:

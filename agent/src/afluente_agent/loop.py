@@ -27,9 +27,14 @@ from afluente_agent.parts import MakeParts, Parts
 from afluente_agent.protocol.messages import HeartbeatAnswer, Spool
 from afluente_agent.remedies import Deeds, carry_out
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
+from afluente_agent.shutdown import is_shutting_down
 
 IDLE_SECONDS = 60.0
 SOON_SECONDS = 30.0
+FIRST_DOCTOR_SECONDS = 90.0
+DOCTOR_SECONDS = 12 * 3600.0
+DOCTOR_AGAIN_SECONDS = 3600.0
+"""A reading that fails brings the doctor, at most this often."""
 LONGEST_NAP_SECONDS = 8.0
 LEAST_NAP_SECONDS = 0.5
 REFUSED_WAIT_SECONDS = 900.0
@@ -52,6 +57,7 @@ class Timers:
     heartbeat: Timer = field(default_factory=Timer)
     reading: Timer = field(default_factory=Timer)
     sending: Timer = field(default_factory=Timer)
+    doctor: Timer = field(default_factory=Timer)
 
     def by_name(self) -> list[tuple[str, Timer]]:
         return [(one.name, getattr(self, one.name)) for one in fields(self)]
@@ -86,7 +92,8 @@ class Loop:
         self.journal = Journal(folder.journal, clock=self.client.clock)
         self._leave = leaver(lambda: self.journal)
         self.parts: Parts = make_parts(folder, leave=self._leave, clock=self.client.clock)
-        self.timers = Timers()
+        self.timers = Timers(doctor=Timer(due=steady() + FIRST_DOCTOR_SECONDS))
+        self._looked_at = float("-inf")
         self._machine = describe(folder.root, install_id=settings.install_id)
         self._started_at = 0
         self._alive = Alive(folder.root / "alive", self.client.clock, self._leave)
@@ -101,9 +108,14 @@ class Loop:
             while not stop.is_set() and not self.must_restart:
                 stop.wait(self.tick())
         finally:
-            self._leave(fact_codes.STOPPED, version=__version__)
+            self._leave(fact_codes.STOPPED, version=__version__, reason=self._reason_of_stop())
             self._alive.end()
             self.client.close()
+
+    def _reason_of_stop(self) -> str:
+        if self.must_restart:
+            return "update"
+        return "shutdown" if is_shutting_down() else "service"
 
     def tick(self) -> float:
         """Do what is due; the seconds until something is due again."""
@@ -118,6 +130,7 @@ class Loop:
             has_gap = False
         self._part("reading", self.timers.reading, self._read)
         self._part("sending", self.timers.sending, self._send)
+        self._part("doctor", self.timers.doctor, self._look)
         if not has_gap:
             self._alive.touch()
         soonest = min(timer.due for _, timer in self.timers.by_name())
@@ -214,9 +227,11 @@ class Loop:
             extraction = self.parts.extract(settings, only=only, is_full=is_full)
         except AgentError as error:
             self._leave(fact_codes.EXTRACT_FAILED, code=error.code)
+            self._bring_doctor()
             raise
         for code in extraction.failed:
             self._leave(fact_codes.EXTRACT_FAILED, code=code)
+            self._bring_doctor()
         self._leave(fact_codes.EXTRACTED, lists=extraction.lists, rows=extraction.rows)
         pec_version = extraction.pec_version or settings.pec_version
         if only:
@@ -250,6 +265,16 @@ class Loop:
     def _diagnose(self) -> str:
         codes = self.parts.diagnose(self.store.load())
         return f"findings {','.join(codes)}" if codes else "no findings"
+
+    def _look(self, _timer: Timer) -> float:
+        """What the doctor finds wrong is left as facts by the part itself."""
+        self._looked_at = self._steady()
+        self.parts.diagnose(self.store.load())
+        return schedule.jittered(DOCTOR_SECONDS, self._dice)
+
+    def _bring_doctor(self) -> None:
+        soonest = max(self._steady(), self._looked_at + DOCTOR_AGAIN_SECONDS)
+        self.timers.doctor.due = min(self.timers.doctor.due, soonest)
 
     def _rotate(self) -> str:
         key = rotate(self.identities, self.client).key

@@ -32,9 +32,7 @@ def opened(folder: DataFolder, *, now: Callable[[], float] = time.time, **change
     store = SettingsStore(folder)
     settings = store.update(**changes)
     failures: list[Failure] = []
-    client = HubClient(
-        settings, IdentityStore(folder.identity).load(), now=now, on_failure=failures.append
-    )
+    client = HubClient(settings, IdentityStore(folder.identity).load(), now=now, on_failure=failures.append)
     client.failures = failures  # type: ignore[attr-defined]
     return client
 
@@ -74,9 +72,7 @@ def test_no_refusal_of_a_key_loses_it(hub: SmallHub, enrolled: DataFolder, code:
 
 def test_a_replayed_request_is_refused_and_a_retry_is_signed_anew(hub: SmallHub, enrolled: DataFolder) -> None:
     identity = IdentityStore(enrolled.identity).load()
-    headers = signed_headers(
-        identity, method="POST", target="/v1/anything", body=b"x", headers={}, at=int(time.time())
-    )
+    headers = signed_headers(identity, method="POST", target="/v1/anything", body=b"x", headers={}, at=int(time.time()))
     with httpx.Client(trust_env=False) as plain:
         assert plain.post(hub.url + "/v1/anything", content=b"x", headers=headers).status_code == 200
         again = plain.post(hub.url + "/v1/anything", content=b"x", headers=headers)
@@ -277,7 +273,9 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Autoridade de teste")])
         now = datetime.datetime.now(datetime.UTC)
-        own = self._built(self._name, self._key.public_key(), now - datetime.timedelta(3650), now + datetime.timedelta(3650))
+        own = self._built(
+            self._name, self._key.public_key(), now - datetime.timedelta(3650), now + datetime.timedelta(3650)
+        )
         certificate = own.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.file = folder / "ca.pem"
         self.file.write_bytes(self._pem(certificate))
@@ -345,9 +343,7 @@ def test_a_proxy_is_passed_by_connect(
     enrolled: DataFolder, authority: Authority, tls_hub: Callable[..., SmallHub], proxies: Callable[..., Proxy]
 ) -> None:
     hub, proxy = tls_hub(begins=time.time() - HOUR, ends=time.time() + HOUR), proxies()
-    with opened(
-        enrolled, hub=hub.url, ca_file=str(authority.file), proxy=f"http://127.0.0.1:{proxy.port}"
-    ) as client:
+    with opened(enrolled, hub=hub.url, ca_file=str(authority.file), proxy=f"http://127.0.0.1:{proxy.port}") as client:
         assert client.request("POST", "/v1/anything", b"x").status == 200
     assert proxy.asked == [f"CONNECT localhost:{urlsplit(hub.url).port} HTTP/1.1"]
     assert hub.taken == [("POST", "/v1/anything", b"x")]

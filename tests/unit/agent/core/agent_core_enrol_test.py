@@ -30,7 +30,11 @@ def test_a_token_makes_an_agent_with_a_key_of_its_own(hub: SmallHub, folder: Dat
     settings = SettingsStore(folder).load()
     assert (done.site, done.decision, done.is_new) == ("3550308", "new", True)
     assert (identity.agent, identity.key) == ("agent-1", "key-1")
-    assert (settings.site_name, settings.hub_keys, settings.configuration_version) == ("São Paulo", (hub.public_key,), 1)
+    assert (settings.site_name, settings.hub_keys, settings.configuration_version) == (
+        "São Paulo",
+        (hub.public_key,),
+        1,
+    )
     assert hub.enrolled is not None and hub.enrolled.findings == ("dns.slow",)
     assert stat.S_IMODE((folder.identity / "current.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.root.stat().st_mode) == 0o700

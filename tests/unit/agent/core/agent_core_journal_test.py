@@ -137,7 +137,9 @@ def test_bytes_that_were_changed_never_raise_and_cost_only_their_lines(tmp_path:
     assert have[-1] == ("after", "x")
     assert have == told(opened(folder))
     whole = read_journal((tmp_path / "kept").read_bytes())
-    lost = len({entry.number for entry in whole.entries} - {entry.number for entry in read_journal(bytes(content)).entries})
+    lost = len(
+        {entry.number for entry in whole.entries} - {entry.number for entry in read_journal(bytes(content)).entries}
+    )
     assert lost <= 2 * len(places)
 
 

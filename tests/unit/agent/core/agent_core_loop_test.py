@@ -30,6 +30,7 @@ class World:
     sending: Sending = field(default_factory=lambda: Sending(transmissions=1, size_bytes=10))
     extraction_error: ExtractionError | None = None
     crash: bool = False
+    looks: list[float] = field(default_factory=list)
 
     def parts(self, folder: DataFolder, *, leave, clock) -> Parts:
         return Parts(
@@ -39,7 +40,7 @@ class World:
             update=self._update,
             update_status=lambda: "",
             roll_back=lambda version: f"asked {version}",
-            diagnose=lambda _settings: ("disk.low",),
+            diagnose=self._diagnose,
             alive=lambda: None,
             reached_hub=lambda: None,
         )
@@ -58,6 +59,10 @@ class World:
         if self.sending.transmissions:
             self.waiting_segments = 0
         return self.sending
+
+    def _diagnose(self, settings: Settings) -> tuple[str, ...]:
+        self.looks.append(self.steady)
+        return ("disk.low",)
 
     def _update(self, settings: Settings, client: HubClient, order: SignedDocument) -> bool:
         self.orders.append(order.version)
@@ -295,7 +300,15 @@ def test_remedies_are_carried_out_once_and_told_until_heard(hub: SmallHub, enrol
     settings = SettingsStore(enrolled).load()
     assert (settings.send_at, settings.heartbeat_seconds) == ("06:30", 600)
     outcomes = {one.id: one.outcome for one in hub.heartbeats[1].remedies}
-    assert outcomes == {"r1": "done", "r2": "done", "r3": "refused", "r4": "done", "r5": "done", "r6": "done", "r7": "refused"}
+    assert outcomes == {
+        "r1": "done",
+        "r2": "done",
+        "r3": "refused",
+        "r4": "done",
+        "r5": "done",
+        "r6": "done",
+        "r7": "refused",
+    }
     assert IdentityStore(enrolled.identity).load().public_key != old.public_key
     assert {one.id for one in hub.heartbeats[-1].remedies} == set(outcomes)
     assert settings.untold_remedies == ()
@@ -360,3 +373,37 @@ def test_a_full_day_of_nothing_costs_few_requests(hub: SmallHub, enrolled: DataF
         ticks += 1
     loop.client.close()
     assert len(hub.heartbeats) <= 6 * 6 + 4
+
+
+def test_the_doctor_looks_twice_a_day_and_when_a_reading_fails(
+    hub: SmallHub, enrolled: DataFolder, world: World
+) -> None:
+    give_catalogue(hub)
+    hub.now = world.now
+    loop = loop_of(enrolled, world)
+    loop.tick()
+    assert world.looks == []
+    while world.steady < 20 * 3600:
+        loop.tick()
+        world.steady += 60
+    assert len(world.looks) == 2
+    world.extraction_error = ExtractionError("query.timeout", "", "")
+    SettingsStore(enrolled).update(last_extracted_at=1)
+    for _ in range(30):
+        loop.tick()
+        world.steady += 30
+    loop.client.close()
+    assert len(world.looks) == 3
+
+
+def test_an_order_to_update_ends_the_process_for_another_version(
+    hub: SmallHub, enrolled: DataFolder, world: World
+) -> None:
+    hub.update = hub.sign("update", 7)
+    loop = loop_of(enrolled, world)
+    loop.tick()
+    assert world.orders == [7]
+    assert loop.must_restart
+    stop = threading.Event()
+    loop.run(stop)
+    assert not stop.is_set()

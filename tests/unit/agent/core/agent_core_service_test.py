@@ -221,9 +221,9 @@ def test_a_task_that_maintenance_removed_or_disabled_is_put_back(program: Progra
     del scheduler.tasks[windows_task.TASK]
     assert watch(keeper, program, facts).is_restored
     tail = scheduler.tasks[windows_task.TASK].rindex("<Enabled>true")
-    scheduler.tasks[windows_task.TASK] = (
-        scheduler.tasks[windows_task.TASK][:tail] + scheduler.tasks[windows_task.TASK][tail:].replace("true", "false", 1)
-    )
+    scheduler.tasks[windows_task.TASK] = scheduler.tasks[windows_task.TASK][:tail] + scheduler.tasks[windows_task.TASK][
+        tail:
+    ].replace("true", "false", 1)
     assert watch(keeper, program, facts).is_restored
     assert not watch(keeper, program, facts).is_restored
     assert [code for code, _ in facts] == ["task_restored"] * 2

@@ -48,6 +48,7 @@ class SmallHub:
         self.remedies: tuple[Remedy, ...] = ()
         self.configuration: SignedDocument | None = None
         self.catalogue: SignedDocument | None = None
+        self.update: SignedDocument | None = None
         self.drop_answers: list[str] = []
         self.override: Callable[[str, str], tuple[int, dict[str, str], bytes] | None] | None = None
         self.suspended = False
@@ -101,9 +102,7 @@ class SmallHub:
         text = b"afluente-document-v1\0" + kind.encode() + b"\0" + body.encode()
         return SignedDocument(kind, version, body, self.public_key, base64.b64encode(self._signer.sign(text)).decode())
 
-    def answer(
-        self, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         if self.override is not None:
             own = self.override(method, path)
             if own is not None:
@@ -188,6 +187,7 @@ class SmallHub:
                     remedies=self.remedies,
                     configuration=self.configuration,
                     catalogue=self.catalogue,
+                    update=self.update,
                 )
             )
         if path == "/v1/keys":
