@@ -90,6 +90,7 @@ class Watcher:
         """Watch until told to stop; an exit status."""
         try:
             with durable.locked(self._folder.watcher_lock, is_waiting=False):
+                self._load_or_begin_anew()
                 self._change(lambda pointer: replace(pointer, installed=self._installed_version))
                 while not self._stop.is_set():
                     self._round()
@@ -203,7 +204,9 @@ class Watcher:
         pointer = self._load()
         if self._stop.is_set() or pointer.current != version:
             return
-        if status != EXIT_ALREADY_RUNNING:
+        if status == EXIT_ALREADY_RUNNING:
+            self._change(lambda before: replace(before, trial_starts=max(before.trial_starts - 1, 0)))
+        else:
             self._exits += 1
             if self._trial.ended() and pointer.is_on_trial:
                 self._roll_back(version, "crash")
