@@ -104,6 +104,7 @@ AGENT_CODES: Final[dict[str, str]] = {
 """What agents tell. `migration` and `clone` may come from the hub as well."""
 
 HUB_CODES: Final[dict[str, str]] = {
+    "hub.alive": "when a hub process was last alive: one row of the whole hub, moved on with each beat",
     "hub.started": "a hub process began [version]",
     "hub.stopped": "a hub process ended [reason]",
     "hub.down": "the agents' door was not answering [since, seconds]",

@@ -24,6 +24,7 @@ ENDED_BY = {
     "hub.central_down": ("hub.central_restored",),
     "hub.central_slow": ("hub.central_restored",),
 }
+ALIVE = "hub.alive"
 _TELLS_ITS_LENGTH = "hub.down"
 
 
@@ -31,6 +32,9 @@ def faults_of(facts: Sequence[SeenFact], *, at: datetime, heard_at: Sequence[dat
     """The faults up to `at`, the gravest kind first. `heard_at` are moments in which an agent was heard."""
     ordered = sorted((fact for fact in facts if fact.at <= at), key=lambda fact: fact.at)
     found = [_fault(fact, ordered[number + 1 :], at=at) for number, fact in enumerate(ordered) if fact.code in FAULTS]
+    alive = next((fact for fact in reversed(ordered) if fact.code == ALIVE), None)
+    if alive is not None and at - alive.at >= LEAST:
+        found.append(HubFault("hub.down", alive.at, None, alive.evidence))
     grave = list(FAULTS)
     kept = (fault for fault in found if _counts(fault, at=at, heard_at=heard_at))
     return tuple(sorted(kept, key=lambda fault: (grave.index(fault.code), fault.since)))
