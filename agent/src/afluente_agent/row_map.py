@@ -118,12 +118,16 @@ class RowMapWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: list[bytes] = []
+        self._held: list[list[bytes]] = [[] for _ in range(_PARTS)]
+        self._held_records = 0
         self._runs: list[tuple[BinaryIO, array[int]]] = []
 
     def add(self, records: list[bytes]) -> None:
-        self._held += records
-        if len(self._held) >= RUN_RECORDS:
+        held = self._held
+        for record in records:
+            held[record[0]].append(record)
+        self._held_records += len(records)
+        if self._held_records >= RUN_RECORDS:
             self._spill()
 
     def finish(self, path: Path, *, before: RowMap | None, kept_before_day: int, facts: MapFacts) -> Iterator[bytes]:
@@ -171,21 +175,18 @@ class RowMapWriter:
         self._runs = []
 
     def _spill(self) -> None:
-        self._held.sort()
         run = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-        run.write(b"".join(self._held))
-        starts = array("I", bytes(4 * (_PARTS + 1)))
-        for first_byte, count in Counter(record[0] for record in self._held).items():
-            starts[first_byte + 1] = count
-        for place in range(_PARTS):
-            starts[place + 1] += starts[place]
+        starts = array("I", [0])
+        for part in self._held:
+            run.write(b"".join(part))
+            starts.append(starts[-1] + len(part))
+            part.clear()
         self._runs.append((run, starts))
-        self._held = []
+        self._held_records = 0
 
     def _part(self, first_byte: int) -> list[bytes]:
-        if self._held:
-            self._spill()
-        records: list[bytes] = []
+        records = self._held[first_byte]
+        self._held[first_byte] = []
         for run, starts in self._runs:
             run.seek(starts[first_byte] * RECORD_BYTES)
             records += split_records(run.read((starts[first_byte + 1] - starts[first_byte]) * RECORD_BYTES))
