@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from afluente_agent.protocol.limits import MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES
 from afluente_agent.protocol.messages import (
     ErrorAnswer,
@@ -356,3 +358,47 @@ def test_a_part_that_is_missing_asks_to_come_later(database, tmp_path):
         agent = world.enrol()
         answer = world.call(agent, "POST", "/v1/slot", to_json(SlotRequest(1, 1, 0)))
     assert (answer.status_code, code(answer), answer.headers["Retry-After"]) == (503, "hub_part_missing", "300")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000,
+        b"POST /v1/enrol HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"POST /v1/enrol HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    ],
+    ids=["tls", "nul", "no host", "endless header", "two lengths", "negative length"],
+)
+def test_what_is_no_http_is_refused_in_the_shape_of_every_refusal(world, request_bytes):
+    status, content = raw(world, request_bytes)
+    assert status == 400
+    answer = from_json(ErrorAnswer, content.partition(b"\r\n\r\n")[2])
+    assert answer.code == "bad_http"
+
+
+def test_no_message_whatever_its_bytes_is_a_defect_of_the_hub(world):
+    agent = world.enrol()
+    targets = ("/v1/heartbeat", "/v1/slot", "/v1/transmissions", "/v1/keys", "/v1/bundle")
+
+    @settings(max_examples=60, deadline=None, database=None)
+    @given(
+        target=st.sampled_from(targets),
+        body=st.one_of(
+            st.binary(max_size=300),
+            st.recursive(
+                st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+                lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+                max_leaves=10,
+            ).map(lambda value: json.dumps(value).encode()),
+        ),
+    )
+    def run(target: str, body: bytes) -> None:
+        answer = world.call(agent, "POST", target, body)
+        assert answer.status_code < 500
+        if answer.status_code >= 400:
+            assert code(answer)
+
+    run()

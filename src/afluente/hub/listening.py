@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import h11
@@ -18,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from afluente.fleet.refusal import FleetError
 from afluente_agent.protocol.limits import MAX_CHUNK_BYTES
+from afluente_agent.protocol.messages import ErrorAnswer, to_json
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -128,6 +131,26 @@ class _GuardedProtocol(H11Protocol):
             self._unset_keepalive_if_required()
             self._answered_at = self.loop.time()
             self._watch_rest()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - what broke is not told to who broke it
+        """Refuse what is no HTTP, in the shape of every other refusal, and close."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = to_json(
+                ErrorAnswer("bad_http", "o pedido não é HTTP", "the request is not HTTP", int(time.time()))
+            )
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(answer)).encode()),
+                (b"date", formatdate(usegmt=True).encode()),
+                (b"connection", b"close"),
+            ]
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=answer),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _is_throwing_away(self) -> bool:
         return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
