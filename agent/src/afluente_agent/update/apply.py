@@ -18,7 +18,7 @@ from afluente_agent.errors import UpdateError
 from afluente_agent.facts import Leave
 from afluente_agent.protocol.messages import SignedDocument
 from afluente_agent.update import fact_codes
-from afluente_agent.update.client import UpdateClient
+from afluente_agent.update.client import UpdateClient, pin_first_root
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.install import install, verify
 from afluente_agent.update.offer import Offer, read_offer
@@ -132,6 +132,7 @@ class Updates:
         self._say(UpdateStatus("downloading", offer.version))
         moment = max(hub_time, self._load().latest_time)
         with self._open_http() as http:
+            pin_first_root(self._folder, http, self._base_url)
             client = UpdateClient(
                 self._folder,
                 http,

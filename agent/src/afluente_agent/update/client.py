@@ -1,7 +1,7 @@
 """The client of the hub's TUF repository: which versions there are, and their archives, verified.
 
-Invariant: trust begins at the root that was pinned when the agent was installed and follows its rotations; nothing of
-a target is used before TUF verified it; the time that metadata is judged by never goes back, whatever the clock does.
+Invariant: trust begins at the root that was pinned first (shipped, or fetched from the hub that enrolled the agent) and
+follows its rotations; nothing of a target is used before TUF verified it; the time that metadata is judged by never goes back, whatever the clock does.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_ROOT_BYTES = 512 * 1024
 MOST_METADATA_BYTES = 1024 * 1024
+SHIPPED_ROOT = Path(__file__).with_name("trusted-root.json")
+"""Where the installer of a hub puts that hub's root."""
 _PLATFORM = re.compile(r"[a-z0-9_]{1,40}(?:-[a-z0-9_]{1,40})?")
 
 
@@ -60,6 +62,25 @@ def pin_root(folder: UpdateFolder, content: bytes) -> None:
             return
     if known != content:
         raise _no_root("another one is pinned already")
+
+
+def pin_first_root(folder: UpdateFolder, http: httpx.Client, base_url: str) -> bool:
+    """Pin the hub's first root over TLS when the installer brought none: at enrolment, which trusts TLS alike.
+
+    Whether it was pinned now. UpdateError.
+    """
+    from afluente_agent.update.fetcher import ResumingFetcher
+
+    if folder.trusted_root.exists():
+        return False
+    if SHIPPED_ROOT.is_file():
+        pin_root(folder, SHIPPED_ROOT.read_bytes())
+        return True
+    fetcher = ResumingFetcher(http, targets_url=f"{base_url.rstrip('/')}/targets/", folder=folder.downloads)
+    with _translated(""):
+        content = fetcher.download_bytes(f"{base_url.rstrip('/')}/metadata/1.root.json", MOST_ROOT_BYTES)
+        pin_root(folder, content)
+    return True
 
 
 class UpdateClient:

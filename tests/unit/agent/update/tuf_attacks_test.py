@@ -12,7 +12,7 @@ import pytest
 from afluente_agent.errors import UpdateError
 from afluente_agent.update import fact_codes
 from afluente_agent.update.client import pin_root
-from afluente_agent.update.pointer import PointerFile
+from afluente_agent.update.pointer import PointerFile, confirmed, rolled_back
 from tests.unit.agent.update.update_world import World, new_keys, write_version
 from tuf.api.metadata import Metadata
 
@@ -287,3 +287,39 @@ def test_a_version_already_running_is_no_news(world: World) -> None:
     world.add("1.1.0")
     assert world.follow("1.1.0", running="1.1.0") is False
     assert world.facts == []
+
+
+def test_an_agent_without_a_root_pins_the_first_one_of_its_hub_and_keeps_to_it(world: World) -> None:
+    world.folder.trusted_root.unlink()
+    world.add("1.1.0")
+    assert world.follow("1.1.0") is True
+    assert world.folder.trusted_root.read_bytes() == world.repository.first_root()
+    other = UpdateRepository(world.root / "other", new_keys(), world.clock)
+    other.create()
+    other.add_version(write_version(world.root, "1.2.0"), "1.2.0", start="toy_agent")
+    world.serving.folder = world.root / "other"
+    PointerFile(world.folder).change(lambda pointer: confirmed(pointer, "1.1.0"))
+    assert world.follow("1.2.0", running="1.1.0") is False
+    assert world.codes()[-1] == "update.unsigned"
+
+
+def test_a_root_that_its_own_keys_did_not_sign_is_not_pinned(world: World) -> None:
+    world.folder.trusted_root.unlink()
+    world.add("1.1.0")
+    content = Metadata.from_bytes(world.repository.root())
+    content.signatures.clear()
+    world.serving.instead["metadata/1.root.json"] = content.to_bytes()
+    assert world.follow("1.1.0") is False
+    refused(world, "update.root")
+    assert not world.folder.trusted_root.exists()
+
+
+def test_a_version_the_watcher_found_bad_is_not_fetched_again(world: World) -> None:
+    world.add("1.1.0")
+    assert world.follow("1.1.0") is True
+    PointerFile(world.folder).change(lambda pointer: rolled_back(pointer, "1.1.0", "crash"))
+    world.serving.requests.clear()
+    assert world.follow("1.1.0") is False
+    assert world.serving.requests == []
+    world.add("1.2.0")
+    assert world.follow("1.2.0") is True
