@@ -23,7 +23,7 @@ from afluente_agent.errors import AgentError, CatalogueError, PecError
 from afluente_agent.extract import Reading, extract
 from afluente_agent.freshness import newest_days
 from afluente_agent.parts import Extraction
-from afluente_agent.pec import DATABASE, PORT, ROLE, PecAddress, connected, read_installation
+from afluente_agent.pec import ROLE, PecAddress, connected, read_installation
 from afluente_agent.pseudonym import Pseudonyms
 from afluente_agent.settings import DataFolder, Settings
 from afluente_agent.spool.sink import Listed
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 BREATH_SECONDS = 5.0
-CREDENTIALS = Path("webserver", "config", "credenciais.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +55,15 @@ def collect(by: Collecting, *, only: str = "", is_full: bool = False) -> Extract
 
 def addresses(settings: Settings) -> list[PecAddress]:
     """Where PEC's database may be, the most likely first. PecError."""
-    if settings.pec_host:
-        file = Path(settings.pec_credentials) if settings.pec_credentials else Path(settings.pec_folder, CREDENTIALS)
-        has_file = bool(settings.pec_credentials or settings.pec_folder)
-        password = read_credentials(file, role=ROLE).password if has_file else ""
-        database = settings.pec_database or DATABASE
-        return [PecAddress(settings.pec_host, password, settings.pec_port or PORT, database)]
     from afluente_agent.doctor.local_probes import local_probes
-    from afluente_agent.doctor.pec_place import find_places
+    from afluente_agent.doctor.pec_place import find_places, told_place
 
+    told = told_place(settings)
+    given = Path(settings.pec_folder) if settings.pec_folder else None
     found = []
-    for place in find_places(local_probes(), Path(settings.pec_folder) if settings.pec_folder else None):
+    for place in (told,) if told is not None else find_places(local_probes(), given):
         file = Path(settings.pec_credentials) if settings.pec_credentials else place.credentials
-        password = read_credentials(file or place.folder / CREDENTIALS, role=ROLE).password
+        password = read_credentials(file, role=ROLE).password if file is not None else ""
         found += [PecAddress(place.host, password, port, place.database) for port in place.ports]
     if not found:
         raise PecError(
