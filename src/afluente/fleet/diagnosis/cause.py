@@ -7,7 +7,7 @@ or a later fact, has undone says nothing about today.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from afluente.fleet.diagnosis.verdict import Finding, Rule
@@ -44,7 +44,10 @@ def rule_of(cause: Cause) -> Rule:
 def _judge(cause: Cause, view: SiteView) -> Finding | None:
     if cause.is_failure and view.is_sent:
         return None
-    found = view.unsolved(cause.facts, undone_by=cause.undone_by) if cause.is_failure else view.told(cause.facts)
+    if cause.is_failure:
+        found = view.unsolved(cause.facts, undone_by=cause.undone_by, is_of_line=cause.is_network)
+    else:
+        found = view.told(cause.facts)
     found = tuple(fact for fact in found if _counts(cause, fact, view))
     if len(found) < cause.least:
         return None
@@ -53,13 +56,19 @@ def _judge(cause: Cause, view: SiteView) -> Finding | None:
 
 
 def _counts(cause: Cause, fact: SeenFact, view: SiteView) -> bool:
-    if fact.at > view.at or (fact.at < view.begins_at and view.moment - fact.at > cause.hours):
+    if fact.at > view.at or (fact.at < view.begins_at and _last_word(view) - fact.at > cause.hours):
         return False
     if fact.at < view.begins_at and not view.day_kind.is_work:
         return False
     if cause.is_network and any(fault.covers(fact.at, after=FAULT_EDGE) for fault in view.hub_faults):
         return False
     return all(fact.evidence.get(key, "") in values for key, values in cause.where)
+
+
+def _last_word(view: SiteView) -> datetime:
+    """A silent site's last facts are old, and still its last word."""
+    seen = view.last_seen_at
+    return seen if seen is not None and seen < view.begins_at else view.moment
 
 
 def _confidence(cause: Cause, found: tuple[SeenFact, ...], view: SiteView) -> float:

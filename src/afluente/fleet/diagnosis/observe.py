@@ -42,9 +42,11 @@ from afluente.state.fleet_schema import (
 )
 from afluente_agent.protocol.fact_codes import ALL_SITES
 
-LOOK_BACK = timedelta(days=3)
+LOOK_BACK = timedelta(days=5)
 LOOK_AHEAD = timedelta(hours=36)
 EXPECTED_WITHIN = timedelta(days=7)
+SAME_SENDING = timedelta(hours=20)
+"""The lists of the last day of sending are expected again: one that is no longer agreed is not waited for."""
 LEARNED_WEIGHT = 2.5
 """A site's hours are trusted once its heaviest was seen in about three weeks."""
 LOST_AFTER = timedelta(days=7)
@@ -221,11 +223,15 @@ def _transmissions(connection: sa.Connection, span: _Span, zones: Mapping[str, Z
         .group_by(TRANSMISSIONS.c.site, TRANSMISSIONS.c.list_name)
     )
     begins = {name: datetime.combine(span.day, time(), tz) for name, tz in zones.items()}
+    last: dict[str, dict[str, datetime]] = defaultdict(dict)
     for site, list_name, landed_at in connection.execute(usual):
         if site in begins:
-            found[site].expected.add(list_name)
+            last[site][list_name] = landed_at
             if landed_at < begins[site]:
                 _later(found[site], landed_at)
+    for site, lists in last.items():
+        newest_at = max(lists.values())
+        found[site].expected.update(name for name, at in lists.items() if newest_at - at <= SAME_SENDING)
     query = sa.select(
         TRANSMISSIONS.c.id,
         TRANSMISSIONS.c.site,

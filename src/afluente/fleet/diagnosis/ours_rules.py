@@ -120,6 +120,9 @@ def unexplained(view: SiteView) -> Finding | None:
         return None
     missing = sorted(view.expected_lists - view.sent_lists)
     evidence = {"missing": ", ".join(missing)} if missing else {}
+    evidence["waiting_bytes"] = str(view.waiting_bytes)
+    if view.clock_offset_seconds:
+        evidence["clock_offset_seconds"] = str(view.clock_offset_seconds)
     return Finding("ours.unexplained", 0.45 if view.is_today else 0.35, evidence)
 
 

@@ -104,7 +104,6 @@ class SiteView:
     is_suspended: bool = False
     clock_offset_seconds: int = 0
     waiting_bytes: int = 0
-    free_disk_bytes: int | None = None
     expected_lists: frozenset[str] = frozenset()
     sent_lists: frozenset[str] = frozenset()
     last_sent_at: datetime | None = None
@@ -163,11 +162,18 @@ class SiteView:
         """The trouble of ours that covers the moment: the gravest kind first, as they stand."""
         return next((fault for fault in self.hub_faults if fault.covers(self.moment)), None)
 
-    def unsolved(self, codes: Iterable[str], *, undone_by: Iterable[str] = ()) -> tuple[SeenFact, ...]:
-        """The facts of these codes that nothing since has undone: no list sent, no later fact that says so."""
+    def unsolved(
+        self, codes: Iterable[str], *, undone_by: Iterable[str] = (), is_of_line: bool = False
+    ) -> tuple[SeenFact, ...]:
+        """The facts of these codes that nothing since has undone: no sending, no later fact that says so.
+
+        A sending of some lists undoes what was wrong with the line, not why the others did not come.
+        """
         wanted, undoing = frozenset(codes), frozenset(undone_by)
         undone_at = max((fact.at for fact in self.facts if fact.code in undoing), default=None)
-        since = max((moment for moment in (self.last_sent_at, undone_at) if moment is not None), default=None)
+        is_part = bool(self.sent_lists) and not self.is_sent and not is_of_line
+        sent_at = self.begins_at if is_part else self.last_sent_at
+        since = max((moment for moment in (sent_at, undone_at) if moment is not None), default=None)
         return tuple(fact for fact in self.facts if fact.code in wanted and (since is None or fact.at > since))
 
     def told(self, codes: Iterable[str]) -> tuple[SeenFact, ...]:

@@ -121,6 +121,21 @@ INACTIVITY = (
         Told("power.unclean_stop", "08:00", received="10:00"),
         Told("power.boot", "10:00"),
     ),
+    Situation(
+        "shut down on Friday, silent on Monday",
+        "inactivity.turned_off",
+        day=date(2026, 9, 21),
+        seen="-3 17:00",
+        facts=(Told("stopped", "-3 17:00"),),
+    ),
+    Situation(
+        "the disk was full on Friday, silent on Monday",
+        "maintenance.disk_full",
+        day=date(2026, 9, 21),
+        seen="-3 16:00",
+        facts=(Told("disk.full", "-3 15:00"),),
+    ),
+    Situation("silent for three days of work", "inactivity.off_or_no_internet", seen="-6 16:00"),
     away("sleeps", "inactivity.asleep", Told("power.suspended", "09:00", {"seconds": "3600"})),
     Situation("national holiday", "inactivity.national_holiday", day=date(2026, 9, 7), seen="-3 16:00"),
     Situation("state holiday", "inactivity.state_holiday", day=date(2026, 7, 9), seen="-1 16:00"),
@@ -227,6 +242,13 @@ OURS = (
         Told("query.schema_drift", "08:21", {"list": "gestantes"}),
         sent=(Sent(("hipertensao",)),),
     ),
+    awake(
+        "one list of two is too slow, and the line was bad before",
+        "ours.query_limit",
+        Told("net.dns", "08:05"),
+        Told("query.timeout", "08:10", {"list": "gestantes"}),
+        sent=(Sent(("hipertensao",)),),
+    ),
     awake("query too slow", "ours.query_limit", Told("query.timeout", "08:10")),
     awake("query refused", "ours.catalogue_refused", Told("query.refused", "08:10")),
     awake("send refused", "ours.transmission_refused", Told("send.refused", "08:10", {"code": "too_large"})),
@@ -238,6 +260,7 @@ OURS = (
     Situation("alive without a word", "ours.unexplained", now="14:00", seen="13:55"),
 )
 NONE = (
+    awake("sent, after a full disk of the day before", "", Told("disk.full", "-1 14:00"), sent=(Sent(),)),
     awake("all sent", "", sent=(Sent(freshness=FRESH),)),
     Situation("alive and in time", "", now="09:00", seen="08:55"),
     awake("sent after a failure", "", Told("net.dns", "08:05"), sent=(Sent(),)),
