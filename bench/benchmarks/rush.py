@@ -19,6 +19,7 @@ from typing import Any
 from bench.registry import Options
 from bench.rush import database as central
 from bench.rush.bystander import Bystander
+from bench.rush.hub_process import HUB_NICENESS
 from bench.rush.lists import LIST, changed_rows, seed, site_name, values
 
 DEFAULT_ROWS = 200
@@ -227,7 +228,7 @@ def _show(report: Mapping[str, Any], out: Path) -> None:
         print(f"  {one}: {report['seconds'][name]:.1f} s, {wal[name] / 1e6:.2f} MB of WAL, table grew by {grew:.2f} MB")
     print(
         f"  agents: {agents['requests']} requests, {agents['cpu_seconds']:.1f} CPU s at the lowest priority, "
-        f"{report['agents_share_of_machine']:.1%} of {os.cpu_count()} cores; hub {report['hub_cpu_seconds']:.1f} CPU s"
+        f"{report['agents_share_of_machine']:.1%} of {os.cpu_count()} cores; hub {report['hub_cpu_seconds']:.1f} CPU s at niceness {HUB_NICENESS}"
     )
     print(
         f"  waited for a slot: median {agents['wait_median_seconds']:.1f} s, longest {agents['wait_longest_seconds']:.1f} s; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,8 +22,12 @@ from afluente.hub.serve import HubServer
 from afluente.hub.settings import HubSettings
 from afluente.state.database import open_state
 
+HUB_NICENESS = 10
+"""Hub and database share the machine here: the database goes first, as `Nice=` of its unit would have it."""
+
 
 def main(folder: Path, dsn: str) -> None:
+    os.nice(HUB_NICENESS)
     clock = SystemClock()
     with open_state("sqlite:///state.db", folder) as database:
         landing = LandingStore(folder / "landing", LandingKeys(b"k" * 32))
