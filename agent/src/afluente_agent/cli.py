@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from afluente_agent import __version__
 from afluente_agent.errors import AgentError, EnrolmentError
-from afluente_agent.settings import DataFolder, default_folder
+from afluente_agent.settings import DataFolder, Settings, default_folder
 
 if TYPE_CHECKING:
     import threading
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     enrolling.add_argument("--proxy", metavar="URL", help="proxy da rede; 'none' vai direto; sem isto segue o sistema")
     enrolling.add_argument("--ca-file", metavar="ARQUIVO", help="autoridades certificadoras a mais (PEM)")
+    enrolling.add_argument("--pec", metavar="PASTA", help="pasta do e-SUS PEC, se não for achada sozinha")
     enrolling.add_argument("--anew", action="store_true", help="registrar de novo com outro código e outra chave")
 
     def add(name: str, words: str, do: object, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -94,9 +95,8 @@ def _enrol_with(folder: DataFolder, options: argparse.Namespace, *, findings: Se
     import time
 
     from afluente_agent.enrol import enrol
-    from afluente_agent.settings import SettingsStore
 
-    settings = SettingsStore(folder).load()
+    settings = _keep_pec(folder, options)
     is_known = settings.is_enrolled and not options.anew
     hub = options.hub or os.environ.get(HUB_VARIABLE, "") or settings.hub
     token = "" if is_known else _token(options.token)
@@ -121,6 +121,13 @@ def _enrol_with(folder: DataFolder, options: argparse.Namespace, *, findings: Se
     return WRONG if enrolled.decision == "clone" else DONE
 
 
+def _keep_pec(folder: DataFolder, options: argparse.Namespace) -> Settings:
+    from afluente_agent.settings import SettingsStore
+
+    store = SettingsStore(folder)
+    return store.update(pec_folder=str(Path(options.pec).absolute())) if options.pec else store.load()
+
+
 def _token(given: str | None) -> str:
     token = sys.stdin.readline() if given == "-" else given or os.environ.get(TOKEN_VARIABLE, "")
     if not token.strip():
@@ -138,6 +145,7 @@ def _install(folder: DataFolder, options: argparse.Namespace) -> int:
     from afluente_agent.service.program import program
     from afluente_agent.service.watchdog import mark_uninstalled
 
+    _keep_pec(folder, options)
     findings: tuple[str, ...] = ()
     if not options.skip_doctor:
         from afluente_agent.doctor.finding import codes_to_tell

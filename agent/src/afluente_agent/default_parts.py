@@ -145,9 +145,9 @@ class _DefaultParts:
 
     def _diagnose(self, settings: Settings) -> tuple[str, ...]:
         from afluente_agent.doctor.finding import codes_to_tell
-        from afluente_agent.doctor.run import run_checks
+        from afluente_agent.doctor_call import diagnose
 
-        found = run_checks(settings, folder=self._folder)
+        found = diagnose(self._folder, hub=settings.hub)
         for one in found:
             if one.is_wrong:
                 self._leave(one.code, **one.evidence)

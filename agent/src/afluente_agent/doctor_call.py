@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente_agent.errors import SettingsError
@@ -28,7 +29,7 @@ def diagnose(folder: DataFolder, *, hub: str = "", proxy: str | None = None) -> 
     except SettingsError:
         settings = Settings()
     settings = replace(settings, hub=hub or settings.hub, proxy=settings.proxy if proxy is None else proxy)
-    return run_checks(settings, folder=folder)
+    return run_checks(settings, folder=folder, pec=Path(settings.pec_folder) if settings.pec_folder else None)
 
 
 def stops_installation(findings: Sequence[Finding]) -> bool:

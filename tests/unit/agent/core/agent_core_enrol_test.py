@@ -153,8 +153,9 @@ def test_the_command_enrols_unattended_and_says_what_was_done(
     hub: SmallHub, folder: DataFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AFLUENTE_TOKEN", TOKEN)
-    arguments = ["enrol", "--home", str(folder.root), "--hub", hub.url, "--proxy", "none"]
+    arguments = ["enrol", "--home", str(folder.root), "--hub", hub.url, "--proxy", "none", "--pec", "/opt/outra"]
     assert cli.main(arguments) == 0
+    assert SettingsStore(folder).load().pec_folder == "/opt/outra"
     assert "São Paulo (3550308)" in capsys.readouterr().out
     assert cli.main(arguments) == 0
     assert "já está registrada" in capsys.readouterr().out
