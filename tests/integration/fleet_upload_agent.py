@@ -5,6 +5,7 @@ The ports of the hubs stand in FOLDER/ports; each committed transmission is writ
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import sys
@@ -31,10 +32,11 @@ def work(folder: Path, count: int) -> None:
     while done < count or spool.waiting():
         if done < count:
             with spool.new_sink() as sink:
-                sink.write(packed_list(ROWS, seed=done))
+                content = packed_list(ROWS, seed=done)
+                sink.write(content)
                 start = sink.commit(listed(ROWS))
             with log.open("a") as file:
-                file.write(f"{start.id} {done}\n")
+                file.write(f"{start.id} {hashlib.sha256(content).hexdigest()}\n")
                 file.flush()
                 os.fsync(file.fileno())
             done += 1

@@ -54,8 +54,13 @@ def serve(url: str, landing: Path) -> None:
             def log_message(self, *_: object) -> None:
                 return
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """An agent was killed while it spoke."""
+
+        with Server(("127.0.0.1", 0), Handler) as server:
             print(server.server_address[1], flush=True)
             server.serve_forever()
 

@@ -112,15 +112,8 @@ class Spool:
             segment.check(one.place(self.folder_of(one.id), number), entry)
 
     def remove(self, transmission: str) -> None:
-        """The hub has it: forget it. The manifest goes first, so that half of it never waits."""
-        folder = self.folder_of(transmission)
-        try:
-            (folder / manifests.NAME).unlink(missing_ok=True)
-            if folder.is_dir():
-                durable.sync_folder(folder)
-        except OSError as error:
-            raise trouble.failed(error) from error
-        self.forget(transmission)
+        """The hub has it: forget it."""
+        self._drop(transmission)
 
     def quarantine(
         self, transmission: str, *, what: str, fact: str = trouble.SPOOL_QUARANTINED, name: str = ""
@@ -160,7 +153,7 @@ class Spool:
         if room.refusal:
             raise self.told(trouble.full(room.refusal))
         for gone in room.gives_way:
-            self.remove(gone)
+            self._drop(gone)
             self.tell(trouble.SPOOL_GAVE_WAY, transmission=gone, list=waiting[gone].start.list_name)
         self._open[transmission] = self._open.get(transmission, 0) + new_bytes
 
@@ -202,6 +195,17 @@ class Spool:
             return sorted(path for path in self.waiting_folder.iterdir() if _ID.fullmatch(path.name) and path.is_dir())
         except OSError as error:
             raise trouble.failed(error) from error
+
+    def _drop(self, transmission: str) -> None:
+        """The manifest goes first, so that half of it never waits."""
+        folder = self.folder_of(transmission)
+        try:
+            (folder / manifests.NAME).unlink(missing_ok=True)
+            if folder.is_dir():
+                durable.sync_folder(folder)
+        except OSError as error:
+            raise trouble.failed(error) from error
+        self.forget(transmission)
 
     def _free_now(self) -> int:
         try:

@@ -12,9 +12,10 @@ import pytest
 from afluente_agent.errors import SpoolError
 from afluente_agent.spool.bounds import Kept, SpoolLimits, Wanted, make_room
 from afluente_agent.spool.recovery import recover
+from afluente_agent.spool.store import Spool
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fleet_world.spool_world import Facts, content_of, open_spool, put
+from tests.fleet_world.spool_world import MOMENT, PLENTY, Facts, content_of, open_spool, put
 
 ROOT = Path(__file__).parents[4]
 TIGHT = SpoolLimits(most_bytes=4000, most_transmissions=50, segment_bytes=256, record_bytes=64)
@@ -123,6 +124,27 @@ def test_a_superseded_transmission_gives_way_and_that_is_told(tmp_path: Path) ->
     assert [one.id for one in spool.waiting()] == [second, third]
     assert facts.left == [("spool_gave_way", {"transmission": first, "list": "hipertensos"})]
     assert content_of(spool, third) == b"\1" * 1200
+
+
+def test_what_gives_way_is_not_taken_for_what_the_hub_has(tmp_path: Path) -> None:
+    had: list[str] = []
+
+    class Watched(Spool):
+        def remove(self, transmission: str) -> None:
+            had.append(transmission)
+            super().remove(transmission)
+
+    spool = Watched(
+        tmp_path / "spool",
+        tmp_path / "identity",
+        leave=Facts(),
+        now=lambda: MOMENT,
+        limits=TIGHT,
+        free_bytes=lambda _: PLENTY,
+    )
+    for _ in range(3):
+        put(spool, bytes(1200))
+    assert (len(spool.waiting()), had) == (2, [])
 
 
 def test_what_was_set_aside_goes_before_a_list_is_refused(tmp_path: Path) -> None:
