@@ -14,7 +14,9 @@ from bench.registry import Options
 from bench.report import show_measurements
 
 DEFAULT_ROWS = 1_000_000
-SUMMARY = "a list of 17 columns read from a PEC database to a zstd file, as a full list with its map; then a delta of 1%"
+SUMMARY = (
+    "a list of 17 columns read from a PEC database to a zstd file, as a full list with its map; then a delta of 1%"
+)
 OURS, PSQL = "ours", "psql | zstd"
 
 
@@ -49,7 +51,9 @@ def _measured(uri: str, binaries: Path, out: Path, options: Options) -> float | 
         ]
     )
     contenders = [
-        Contender(PSQL, ["bash", "-c", f"set -o pipefail; {psql} | zstd -3 -q -f -o {out}/psql.zst && sync {out}/psql.zst"]),
+        Contender(
+            PSQL, ["bash", "-c", f"set -o pipefail; {psql} | zstd -3 -q -f -o {out}/psql.zst && sync {out}/psql.zst"]
+        ),
         Contender(OURS, _ours(address, out, "full")),
     ]
     taken: dict[str, list[Measurement]] = {one.name: [] for one in contenders}

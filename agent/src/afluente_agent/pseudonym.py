@@ -1,8 +1,8 @@
 """Pseudonyms made at the source: HMAC-SHA256 of a value with a key of the project that this program never tells.
 
 The same person has the same pseudonym in all lists of a project and another one in every other project; a CPF and a
-CNS with the same digits have different ones. The key comes sealed in the configuration (`sealed.py`), is held in
-memory only, and without it a pseudonym cannot be turned back by trying all CPFs.
+CNS with the same digits have different ones. The key comes in the signed configuration; without it a pseudonym cannot
+be turned back by trying all CPFs, with it it can: it is a secret of the project.
 
 Invariant: NULL stays NULL and an empty value empty; nothing of the value itself is in the pseudonym.
 """
