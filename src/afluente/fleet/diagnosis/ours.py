@@ -23,26 +23,26 @@ SITUATIONS = (
             "repor o hub; os agentes voltam sozinhos, espalhados por uma hora",
             "bring the hub back; agents return spread over an hour",
         ),
-        "o envio de hoje atrasou por uma falha nossa. Não precisam fazer nada: as listas estão guardadas no servidor de vocês "
+        "o envio {of_day} atrasou por uma falha nossa. Não precisam fazer nada: as listas estão guardadas no servidor de vocês "
         "e chegam sozinhas.",
     ),
     _situation(
         "hub_certificate",
         ("o nosso certificado ou nome estava errado", "our own certificate or name was wrong"),
         ("renovar o certificado do hub", "renew the hub's certificate"),
-        "o envio de hoje atrasou por uma falha nossa (certificado). Não precisam fazer nada.",
+        "o envio {of_day} atrasou por uma falha nossa (certificado). Não precisam fazer nada.",
     ),
     _situation(
         "hub_disk_full",
         ("a nossa área de chegada encheu", "our landing area is full"),
         ("liberar espaço na área de chegada do hub", "free space in the hub's landing folder"),
-        "o envio de hoje atrasou por uma falha nossa. Não precisam fazer nada.",
+        "o envio {of_day} atrasou por uma falha nossa. Não precisam fazer nada.",
     ),
     _situation(
         "central_down",
         ("o nosso banco central estava fora ou lento", "our central database was down or slow"),
         ("repor o banco central; a carga segue de onde parou", "bring the central database back; loading goes on"),
-        "o envio de hoje espera a vez por uma lentidão nossa. Não precisam fazer nada.",
+        "o envio {of_day} espera a vez por uma lentidão nossa. Não precisam fazer nada.",
     ),
     _situation(
         "all_silent",
@@ -105,7 +105,7 @@ SITUATIONS = (
         "transmission_refused",
         ("o hub recusa o envio ou responde com erro", "the hub refuses transmissions or answers with errors"),
         ("ver o código da recusa no hub", "look up the refusal's code at the hub"),
-        "o envio de hoje foi barrado por um erro nosso. Não precisam fazer nada.",
+        "o envio {of_day} foi barrado por um erro nosso. Não precisam fazer nada.",
     ),
     _situation(
         "identity_refused",
@@ -123,7 +123,7 @@ SITUATIONS = (
             "esperar; se passar do dia, rever os limites da admissão",
             "wait; past the day, review the admission's limits",
         ),
-        "o envio de hoje está na fila e acontece sozinho. Só deixem o servidor ligado.",
+        "o envio {of_day} está na fila e acontece sozinho. Só deixem o servidor ligado.",
         "wait",
     ),
     _situation(
@@ -158,7 +158,7 @@ SITUATIONS = (
         "unexplained",
         ("o agente está vivo, não enviou e não disse por quê", "the agent lives, did not send and did not say why"),
         ("pedir `diagnose` e ler o pacote de diagnóstico", "ask for `diagnose` and read the bundle"),
-        "o programa de envio está ligado, mas a lista de hoje ainda não veio. Estamos vendo daqui; não precisam fazer nada.",
+        "o programa de envio está ligado, mas a lista {of_day} ainda não veio. Estamos vendo daqui; não precisam fazer nada.",
         "remedy",
     ),
 )

@@ -80,7 +80,8 @@ class Verdict:
 def worded(finding: Finding, situation: Situation, view: SiteView) -> Verdict:
     """The finding as a verdict, with its message."""
     evidence = {key: plain(value) for key, value in finding.evidence.items()}
-    body = situation.message_pt.format_map(_Values(evidence))
+    days = ("hoje", "de hoje") if view.is_today else (f"{view.day:%d/%m}", f"do dia {view.day:%d/%m}")
+    body = situation.message_pt.format_map(_Values(evidence, on_day=days[0], of_day=days[1]))
     return Verdict(
         site=view.site,
         day=view.day,
@@ -89,7 +90,7 @@ def worded(finding: Finding, situation: Situation, view: SiteView) -> Verdict:
         confidence=round(min(max(finding.confidence, LEAST), MOST), 2),
         evidence=evidence,
         action=situation.action,
-        message_pt=GREETING.format(name=plain(view.name), body=body),
+        message_pt=GREETING.format(name=plain(view.name), body=body[:1].upper() + body[1:]),
         at=view.at,
     )
 

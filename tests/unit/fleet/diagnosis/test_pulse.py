@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from afluente.core.clock import SetClock
 from afluente.fleet.diagnosis import diagnose
-from afluente.fleet.diagnosis.desk import DiagnosisDesk
 from afluente.fleet.diagnosis.pulse import HubPulse
 from afluente.state.database import Database
 from afluente.state.fleet_schema import FACTS
@@ -74,13 +73,3 @@ def test_the_central_database_is_told_of_once_until_it_is_back(database: Databas
     clock.advance(seconds=timedelta(minutes=31).total_seconds())
     pulse.central(is_answering=False)
     assert codes(database)[2:] == ["hub.central_down", "hub.central_down"]
-
-
-def test_the_desk_gives_what_changed_only(database: Database) -> None:
-    inject(database, SILENT)
-    clock = SetClock(moment(DAY, "10:30"))
-    desk = DiagnosisDesk(database, clock, timezone="America/Sao_Paulo")
-    [told] = desk.draw()
-    assert (told["site"], told["code"]) == (SITE, "inactivity.off_or_no_internet")
-    clock.advance(seconds=900)
-    assert desk.draw() == []

@@ -126,3 +126,12 @@ def test_the_summary_counts_every_site_once_and_writes_nothing(database: Databas
     assert {line.site for line in summary.to_do()} == {SITE, "other-4", "other-5"}
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(VERDICTS)).scalar_one() == 0
+
+
+def test_the_message_of_a_past_day_names_the_day(database: Database) -> None:
+    inject(database, replace(SILENT, hub=(Told("hub.down", "10:00", {"seconds": "9000"}),)))
+    [today] = diagnose(database, day=DAY, at=NOW)
+    assert "Olá, equipe de Município 3509502! O envio de hoje atrasou por uma falha nossa." in today.message_pt
+    past = summarise(database, day=DAY, at=NOW + timedelta(days=1)).sites[0].verdict
+    assert past is not None
+    assert " hoje" not in past.message_pt
