@@ -70,7 +70,8 @@ def test_loaders_killed_at_random_load_every_transmission_once(world: World, dsn
     deadline = time.monotonic() + 300
     while is_open(world) and time.monotonic() < deadline:
         processes = [
-            subprocess.Popen([sys.executable, str(PROCESS), str(tmp_path), dsn], stdout=subprocess.PIPE) for _ in range(2)
+            subprocess.Popen([sys.executable, str(PROCESS), str(tmp_path), dsn], stdout=subprocess.PIPE)
+            for _ in range(2)
         ]
         for process in processes:
             assert process.stdout is not None

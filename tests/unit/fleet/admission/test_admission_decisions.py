@@ -112,12 +112,12 @@ def test_nobody_starves_while_newcomers_keep_coming(seed: int, limit: int, sites
         due = sorted((site for site, at in asks.items() if at <= now), key=lambda _: chance.random())
         for site in due:
             own = queue.get(site)
-            before = [w for w in queue.values() if w.site != site and (own is None or w.waiting_since < own.waiting_since)]
+            before = [
+                w for w in queue.values() if w.site != site and (own is None or w.waiting_since < own.waiting_since)
+            ]
             alive = [w for w in before if w.reserved_for > now - timedelta(seconds=bounds.lapse_seconds)]
             protected = [w for w in alive if w.turned_away >= bounds.protected_after]
-            in_grace = [
-                w for w in alive if w not in protected and now - timedelta(seconds=3) < w.reserved_for <= now
-            ]
+            in_grace = [w for w in alive if w not in protected and now - timedelta(seconds=3) < w.reserved_for <= now]
             decision = decide(
                 site, own, Crowd(len(slots), len(in_grace), len(protected), len(alive)), limit=limit, now=now,
                 remaining=timedelta(hours=5), chance=chance.random(), typical_seconds=hold, settings=bounds,

@@ -42,6 +42,11 @@ def test_slots_are_given_up_to_the_limit_and_the_rest_are_told_when_to_come_back
     assert answers[0].most_bytes_per_second > 0
 
 
+def test_a_site_with_nothing_to_send_takes_no_slot(admission: Admission) -> None:
+    answer = admission.ask(AgentIdentity("a", "s1", "k"), SlotRequest(0, 0, 0))
+    assert (answer.slot, answer.reason) == ("", "nothing_to_send")
+
+
 def test_asking_twice_gives_the_same_slot(admission: Admission) -> None:
     assert asked(admission, "s1") == asked(admission, "s1")
 
@@ -163,9 +168,7 @@ def test_a_site_that_will_soon_be_off_is_called_sooner(database: Database, clock
 
     admission = Admission(database, clock, AdmissionSettings(WindowSettings(first=1)), chance=lambda: 0.5)
     with database.write() as connection:
-        register(
-            connection, [NewSite(s, s, "SP", s, timezone="UTC") for s in ("short", "long")], by="test", at=NOW
-        )
+        register(connection, [NewSite(s, s, "SP", s, timezone="UTC") for s in ("short", "long")], by="test", at=NOW)
         learn(connection, "short", "UTC", NOW)
         for hour in range(11):
             learn(connection, "long", "UTC", NOW + timedelta(hours=hour))

@@ -36,7 +36,9 @@ def kept(lake: Lake, columns: Sequence[str]) -> list[tuple[object, ...]]:
 
     found = []
     for file in lake.snapshot(TABLE).live:
-        table = pq.read_table(f"{lake.address(TABLE)}/{file}" if isinstance(file, str) else f"{lake.address(TABLE)}/{file.path}")
+        table = pq.read_table(
+            f"{lake.address(TABLE)}/{file}" if isinstance(file, str) else f"{lake.address(TABLE)}/{file.path}"
+        )
         found += [tuple(row[name] for name in columns) for row in table.to_pylist()]
     return sorted(found, key=str)
 
