@@ -6,7 +6,9 @@ The door answers as the hub's does, and can lose requests and answers.
 from __future__ import annotations
 
 import base64
+import functools
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +37,7 @@ from afluente.fleet.landing_key import LandingKeys
 from afluente.fleet.refusal import Refusal
 from afluente.fleet.sites import NewSite
 from afluente.fleet.uploads import UploadLimits, Uploads
-from afluente.state.database import Database
+from afluente.state.database import Database, open_state
 
 START = datetime(2026, 9, 1, 11, tzinfo=UTC)
 SITE_A = AgentIdentity("agent-a", "a", "key-a")
@@ -47,6 +49,15 @@ def register_sites(database: Database) -> None:
     new = [NewSite(site, "3550308", "SP", f"Site {site}") for site in ("a", "b")]
     with database.write() as connection:
         sites.register(connection, new, by="ana", at=START)
+
+
+@functools.cache
+def empty_state() -> bytes:
+    """The file of a state database with the sites and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open_state("sqlite:///state.db", Path(folder)) as database:
+            register_sites(database)
+        return (Path(folder) / "state.db").read_bytes()
 
 
 def new_uploads(database: Database, folder: Path, clock: SetClock, limits: UploadLimits | None = None) -> Uploads:

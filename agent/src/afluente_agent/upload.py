@@ -103,7 +103,7 @@ class _SlotEndedError(Exception):
 
 
 def send(spool: Spool, hub: Hub, pace: Pace) -> Sent:
-    """Send all that waits, in its order, as far as slots and the line allow. Raises nothing of the line or the spool."""
+    """Send all that waits, in its order, as far as slots and the line allow. What went wrong stands in it."""
     sent = Sent()
     try:
         while waiting := spool.waiting():
@@ -113,7 +113,7 @@ def send(spool: Spool, hub: Hub, pace: Pace) -> Sent:
                 break
     except _DeferredError as deferred:
         sent.retry_after_seconds, sent.reason = deferred.seconds, deferred.reason
-    except (HubError, SpoolError) as error:
+    except AgentError as error:
         sent.failure = error
         sent.retry_after_seconds = getattr(error, "retry_after_seconds", 0)
     return sent

@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.fleet_world.spool_world import Facts, open_spool, packed_list, put
-from tests.fleet_world.upload_world import LANDING_KEY, Clocks, Door, landed_bytes, register_sites, send_all
+from tests.fleet_world.upload_world import LANDING_KEY, Clocks, Door, empty_state, landed_bytes, send_all
 
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.landing_key import LandingKeys
@@ -75,14 +75,6 @@ class MortalDoor(Door):
             return super().handle_request(request)
         except Died:
             raise httpx.RemoteProtocolError("gone", request=request) from None
-
-
-@functools.cache
-def empty_state() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        with open_state("sqlite:///state.db", Path(folder)) as database:
-            register_sites(database)
-        return (Path(folder) / "state.db").read_bytes()
 
 
 packed = functools.cache(lambda rows, seed: packed_list(rows, seed=seed))
@@ -198,5 +190,5 @@ class SpoolToLanding(RuleBasedStateMachine):
         assert told <= ({"upload_damaged"} if self.cuts else set())
 
 
-SpoolToLanding.TestCase.settings = settings(max_examples=20, stateful_step_count=12, deadline=None)
+SpoolToLanding.TestCase.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
 TestSpoolToLanding = SpoolToLanding.TestCase

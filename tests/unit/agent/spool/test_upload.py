@@ -19,9 +19,9 @@ from tests.fleet_world.upload_world import (
     START,
     Clocks,
     Door,
+    empty_state,
     landed_bytes,
     new_uploads,
-    register_sites,
     send_all,
 )
 
@@ -44,7 +44,6 @@ class Site:
         self.clock = Clocks()
         self.hub_clock = SetClock(START)
         self.spool: Spool = open_spool(folder, facts=self.facts, limits=LIMITS)
-        register_sites(database)
         self.door = Door(new_uploads(database, folder / "landing", self.hub_clock), self.clock)
 
     def landed(self) -> dict[str, bytes]:
@@ -61,7 +60,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as database:
+    (tmp_path / "state.db").write_bytes(empty_state())
+    with open_state("sqlite:///state.db", tmp_path) as database:
         yield Site(tmp_path, database)
 
 

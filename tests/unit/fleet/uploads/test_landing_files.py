@@ -53,7 +53,7 @@ def catch_up(store: LandingStore, transmission: str, chunks: list[bytes], stands
             stands += len(chunk)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cut=st.integers(0, 2000), tail=st.binary(max_size=80), counted=st.sampled_from([0, *ENDS[:-1]]))
 def test_whatever_a_power_cut_left_of_the_file_the_upload_goes_on(cut: int, tail: bytes, counted: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def test_what_was_written_and_not_counted_is_cut_off(tmp_path: Path, counted: in
     assert content(store, transmission) == b"".join(CHUNKS)[:counted] + b"another end"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_found(place: int, bit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
