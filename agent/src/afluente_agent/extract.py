@@ -8,7 +8,6 @@ limits of rows, bytes and time, and its map is on the disk. Committing the sink 
 
 from __future__ import annotations
 
-import errno
 import time
 from binascii import hexlify
 from collections.abc import Callable, Collection
@@ -21,7 +20,8 @@ from typing import TYPE_CHECKING, Protocol
 from afluente_agent import guard
 from afluente_agent.catalogue import ListQuery
 from afluente_agent.delta import DeltaStore
-from afluente_agent.errors import AgentError, CatalogueError, ExtractionError, PecError
+from afluente_agent.errors import AgentError, CatalogueError
+from afluente_agent.extraction_failure import disk, failed, too_much, translated
 from afluente_agent.list_format import (
     HASH_BYTES,
     HASH_PADDING,
@@ -107,15 +107,15 @@ class _Rows:
         """A block of COPY's text. Raises what the sink raises, and ExtractionError beyond a limit."""
         self.read_bytes += len(block)
         if self.read_bytes > self.query.most_bytes:
-            raise _too_much(self.query, "bytes")
+            raise too_much(self.query, "bytes")
         lines = (self._rest + block).split(b"\n")
         self._rest = lines.pop()
         is_long = len(block) + len(self._rest) > MAX_LINE_BYTES
         if is_long and max(len(self._rest), *map(len, lines)) > MAX_LINE_BYTES:
-            raise _too_much(self.query, "a row")
+            raise too_much(self.query, "a row")
         self.read_rows += len(lines)
         if self.read_rows > self.query.most_rows:
-            raise _too_much(self.query, "rows")
+            raise too_much(self.query, "rows")
         if lines:
             self._pass_on(self._disguised(lines))
 
@@ -188,7 +188,7 @@ class _Rows:
 
     def finish(self, path: Path, *, kept_before_day: int, facts: MapFacts) -> None:
         if self._rest:
-            raise _failed(self.query, "cut short")
+            raise failed(self.query, "cut short")
         gone: list[bytes] = []
         columns = len(self.query.columns)
         for key in self.writer.finish(path, before=self.base, kept_before_day=kept_before_day, facts=facts):
@@ -217,8 +217,12 @@ async def extract(connection: asyncpg.Connection, query: ListQuery, sink: Sink, 
             f"list {query.name} leaves with pseudonyms and the configuration has no key",
             "Nada foi lido do PEC. Avise a equipe da central.",
         )
-    writer = reading.store.writer(query.name)
-    sequence, path = reading.store.next_pending(query.name, reading.transmission)
+    try:
+        writer = reading.store.writer(query.name)
+        sequence, path = reading.store.next_pending(query.name, reading.transmission)
+    except OSError as error:
+        sink.abort()
+        raise disk(error) from None
     try:
         with reading.store.base(query.name, waiting=reading.waiting) as base:
             return await _extract(connection, query, sink, reading, writer, base, sequence, path)
@@ -226,7 +230,7 @@ async def extract(connection: asyncpg.Connection, query: ListQuery, sink: Sink, 
         path.unlink(missing_ok=True)
         sink.abort()
         if isinstance(error, OSError):
-            raise _disk(error) from None
+            raise disk(error) from None
         raise
     finally:
         writer.close()
@@ -262,7 +266,7 @@ async def _extract(
     try:
         rows.finish(path, kept_before_day=since.toordinal() if since else 0, facts=facts)
     except SameKeyError:
-        raise _failed(query, "two rows have the same key") from None
+        raise failed(query, "two rows have the same key") from None
     return Extracted(
         list_name=query.name,
         transmission=reading.transmission,
@@ -301,44 +305,9 @@ async def _copy(connection: asyncpg.Connection, query: ListQuery, rows: _Rows, *
             await connection.copy_from_query(checked.copy_text, output=take, format="text")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         if not failures:
-            raise _translated(query, error, seconds=time.monotonic() - started) from None
+            raise translated(query, error, seconds=time.monotonic() - started) from None
     if failures:
         raise failures[0]
-
-
-def _translated(query: ListQuery, error: Exception, *, seconds: float) -> AgentError:
-    import asyncpg
-
-    match error:
-        case asyncpg.QueryCanceledError() if seconds >= query.most_seconds:
-            return ExtractionError(
-                "query.timeout",
-                f"a lista {query.name} passou do limite de {query.most_seconds} segundos",
-                f"list {query.name} took longer than {query.most_seconds} seconds",
-                "Nada a fazer aqui: o agente tenta de novo, e a equipe da central revê a consulta.",
-            )
-        case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.SerializationError():
-            return ExtractionError(
-                "query.cancelled",
-                f"a leitura da lista {query.name} foi interrompida no banco do PEC",
-                f"list {query.name}: the query was cancelled in PEC's database",
-                "Nada a fazer: o agente tenta de novo sozinho.",
-            )
-        case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
-            return guard.drifted(query, "tabela ou coluna")
-        case asyncpg.DataCorruptedError() | asyncpg.IndexCorruptedError():
-            return PecError(
-                "db.corrupted",
-                "o banco do PEC diz que uma tabela ou um índice está danificado",
-                f"PEC's database is damaged: {error.sqlstate}",
-                "Avise quem cuida do PEC: é preciso restaurar uma cópia de segurança ou refazer o índice.",
-            )
-        case asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError() | OSError():
-            return _down()
-        case asyncpg.PostgresError():
-            return _failed(query, error.sqlstate or "?")
-        case _:
-            return _down()
 
 
 def ordinal_of(text: bytes) -> int:
@@ -371,40 +340,3 @@ def _window_start(query: ListQuery, base: RowMap | None) -> date | None:
     if query.window is None or base is None or base.facts.newest_day <= query.window.overlap_days:
         return None
     return date.fromordinal(base.facts.newest_day) - timedelta(days=query.window.overlap_days)
-
-
-def _too_much(query: ListQuery, what: str) -> ExtractionError:
-    return ExtractionError(
-        "query.too_many_rows",
-        f"a lista {query.name} tem mais dados do que o limite do catálogo",
-        f"list {query.name} has more than its limit ({what})",
-        "Nada foi enviado desta lista. A equipe da central revê o limite.",
-    )
-
-
-def _failed(query: ListQuery, reason: str) -> ExtractionError:
-    return ExtractionError(
-        "query.failed",
-        f"a lista {query.name} não pôde ser lida do PEC",
-        f"list {query.name} could not be read: {reason}",
-        "Nada a fazer aqui: o agente tenta de novo, e a equipe da central é avisada.",
-    )
-
-
-def _disk(error: OSError) -> ExtractionError:
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return ExtractionError(
-        "disk.full" if is_full else "disk.error",
-        "o disco desta máquina está cheio" if is_full else "o disco desta máquina deu erro ao gravar",
-        f"the map of a list could not be written: {errno.errorcode.get(error.errno or 0, '?')}",
-        "Libere espaço no disco em que o agente guarda seus dados." if is_full else "Avise quem cuida do computador.",
-    )
-
-
-def _down() -> PecError:
-    return PecError(
-        "db.down",
-        "o banco do PEC parou de responder durante a leitura",
-        "PEC's database went away while a list was read",
-        "Confira se o serviço e-SUS-AB-PostgreSQL está em execução neste computador.",
-    )

@@ -253,3 +253,12 @@ def test_edits_that_wait_in_the_spool_are_the_base_of_the_next(
     assert (third.kind, third.base, third.rows) == ("delta", "t2", 0)
     never_sent = read(pec, a_list(), MemorySink(), reading(tmp_path, "t4"))
     assert never_sent.kind == "full"
+
+
+def test_a_folder_that_cannot_be_written_is_said(pec: PecAddress, tmp_path: Path) -> None:
+    (tmp_path / "maps").write_text("a file in the place of the folder")
+    sink = MemorySink()
+    with pytest.raises(AgentError) as failed:
+        read(pec, a_list(), sink, reading(tmp_path / "maps", "t1"))
+    assert failed.value.code == "disk.error"
+    assert sink.is_aborted
