@@ -120,7 +120,10 @@ def test_enrolling_again_gives_new_codes_to_the_same_sites(project: Path) -> Non
         ("nome;uf\nCampinas;SP\n", "has no column 'codigo_ibge'"),
         ("codigo_ibge;nome;uf\n350950;Campinas;SP\n", "line 2: '350950' is not a code IBGE"),
         ("codigo_ibge;nome;uf\n3509502;Campinas;RJ\n", "line 2: municipality 3509502 is of SP"),
-        ("codigo_ibge,nome,uf\n3509502,Campinas,SP\n3509502,Campinas,SP\n", "line 3: municipality 3509502 stands twice"),
+        (
+            "codigo_ibge,nome,uf\n3509502,Campinas,SP\n3509502,Campinas,SP\n",
+            "line 3: municipality 3509502 stands twice",
+        ),
         ("codigo_ibge,nome,uf,fuso\n3509502,Campinas,SP,Marte\n", "there is no time zone 'Marte'"),
         ("codigo_ibge,nome,uf\n", "names no municipality"),
     ],
@@ -157,7 +160,9 @@ def test_a_failing_site_is_judged_shown_with_its_message_and_asked_for_a_remedy(
     assert shown.returncode == 0, shown.stderr
     assert "Campinas (SP) 3509502, active" in shown.stdout
     assert "disk.full" in shown.stdout
-    asked = answer(project, "remedy", "3509502", "roll-back", "--set", "version=1.0", "--reason", "teste", "--by", "ana")
+    asked = answer(
+        project, "remedy", "3509502", "roll-back", "--set", "version=1.0", "--reason", "teste", "--by", "ana"
+    )
     assert (asked["kind"], asked["status"], asked["parameters"]) == ("roll_back", "waiting", {"version": "1.0"})
     assert answer(project, "show", "3509502")["remedies"][0]["reason"] == "teste"
 
@@ -214,3 +219,28 @@ def test_a_rollout_is_started_held_resumed_and_rolled_back(project: Path) -> Non
     assert answer(project, "update", "resume", "--reason", "seguir")[0]["status"] == "going"
     assert answer(project, "update", "roll-back", "--reason", "ruim")[0]["status"] == "rolled_back"
     assert "rolled_back" in fleet(project, "update", "list").stdout
+
+
+def test_a_repository_of_updates_is_made_and_given_a_version(project: Path) -> None:
+    keys = {role: project / f"{role}.key" for role in ("assinatura", "landing", "root1", "root2", "diaria")}
+    for path in keys.values():
+        made = afluente(project, "hub", "key")
+        path.write_text(made.stdout, encoding="ascii")
+        path.chmod(0o600)
+    daily = "secret:file:diaria.key"
+    version = project / "versao"
+    (version / "afluente_agent").mkdir(parents=True)
+    (version / "afluente_agent" / "cli.py").write_text("print(1)\n", encoding="utf-8")
+    (project / "afluente.yaml").write_text(
+        f"{SETTINGS}fleet:\n  signing_key: secret:file:assinatura.key\n  landing_key: secret:file:landing.key\n"
+        f"  update_keys: {{root: [secret:file:root1.key, secret:file:root2.key], targets: [{daily}],"
+        f" snapshot: [{daily}], timestamp: [{daily}]}}\n",
+        encoding="utf-8",
+    )
+    assert "update.no_repository" in fleet(project, "update", "add", "1.0.0", str(version)).stderr
+    root = fleet(project, "update", "init")
+    assert root.returncode == 0, root.stderr
+    assert json.loads(root.stdout)["signed"]["_type"] == "root"
+    added = answer(project, "update", "add", "1.0.0", str(version))
+    assert (added["version"], added["platform"]) == ("1.0.0", "any")
+    assert "fleet.version_folder" in fleet(project, "update", "add", "1.0.1", "nada").stderr

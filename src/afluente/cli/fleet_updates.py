@@ -1,9 +1,12 @@
-"""The rollouts of a project, as `afluente fleet update` steers them."""
+"""The update repository and the rollouts of a project, as `afluente fleet update` steers them."""
 
 from __future__ import annotations
 
+from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from afluente.cli.console import Console
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,3 +34,29 @@ def rollout_id(workspace: Workspace, action: str) -> str:
     if found is None:
         raise UsageError("fleet.no_rollout", "no rollout goes", hint="`afluente fleet update list` shows them")
     return found.id
+
+
+def make_repository(workspace: Workspace, console: Console) -> int:
+    """Make it with the keys of `fleet: update_keys`; the first root goes to standard output, for installers."""
+    from afluente.hub.project_hub import open_updates
+
+    root = open_updates(workspace).create()
+    console.note("the update repository was made; put its first root, told below, beside the agent's installer")
+    console.data(root.decode())
+    return 0
+
+
+def add_version(workspace: Workspace, arguments: Namespace, console: Console) -> int:
+    """Pack and sign the files of a version."""
+    from afluente.hub.project_hub import open_updates
+
+    source = Path(arguments.source)
+    if not source.is_dir():
+        raise UsageError("fleet.version_folder", f"'{source}' is not a folder", hint="give the folder of the files")
+    added = open_updates(workspace).add_version(source, arguments.version, platform=arguments.platform)
+    told = {"version": added.version, "platform": added.platform, "file": added.path, "sha256": added.sha256}
+    if console.is_json:
+        console.json(told)
+    else:
+        console.table([told])
+    return 0

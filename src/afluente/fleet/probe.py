@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from afluente.core.errors import AfluenteError
@@ -17,15 +18,24 @@ from afluente.fleet.window import WORST_MS, Window
 _log = logging.getLogger(__name__)
 
 
-async def measure(central: Central, admission: Admission, *, query: str | None = None) -> Window | None:
+OnAnswer = Callable[[bool], None]
+"""Told after each measurement whether the database answered."""
+
+
+async def measure(
+    central: Central, admission: Admission, *, query: str | None = None, on_answer: OnAnswer | None = None
+) -> Window | None:
     """One measurement, if it is this process's turn; None when it is not."""
     if not await asyncio.to_thread(admission.begin_probe):
         return None
+    is_answering = True
     try:
         latency_ms = await central.probe(query)
     except AfluenteError as error:
         _log.warning("the central database does not answer the probe", extra={"code": error.code})
-        latency_ms = WORST_MS
+        latency_ms, is_answering = WORST_MS, False
+    if on_answer is not None:
+        await asyncio.to_thread(on_answer, is_answering)
     return await asyncio.to_thread(admission.observe, latency_ms)
 
 
@@ -36,11 +46,12 @@ async def run(
     *,
     interval_seconds: float = 1.0,
     query: str | None = None,
+    on_answer: OnAnswer | None = None,
 ) -> None:
     """Measure until told to stop. A state that fails is logged and tried again."""
     while not stop.is_set():
         try:
-            await measure(central, admission, query=query)
+            await measure(central, admission, query=query, on_answer=on_answer)
         except AfluenteError as error:
             _log.error("the probe could not be kept", extra={"code": error.code})
         with suppress(TimeoutError):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from afluente.fleet.admission import Admission
     from afluente.fleet.central import Central
     from afluente.fleet.loading import Loader
+    from afluente.fleet.probe import OnAnswer
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
@@ -38,7 +39,10 @@ def repeating(name: str, every_seconds: float, work: Callable[[], object]) -> Ba
 
 
 def loading(
-    open_central: Callable[[], Central], make_loader: Callable[[Central], Loader], admission: Admission
+    open_central: Callable[[], Central],
+    make_loader: Callable[[Central], Loader],
+    admission: Admission,
+    on_answer: OnAnswer,
 ) -> Background:
     """Load what has landed, and measure the central database, in one loop of their own."""
 
@@ -48,7 +52,7 @@ def loading(
         told = asyncio.Event()
         async with open_central() as central, asyncio.TaskGroup() as group:
             group.create_task(make_loader(central).run(told))
-            group.create_task(probe.run(central, admission, told))
+            group.create_task(probe.run(central, admission, told, on_answer=on_answer))
             while not await asyncio.to_thread(stop.wait, _LOOK_SECONDS):
                 pass
             told.set()

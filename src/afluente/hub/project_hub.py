@@ -15,6 +15,7 @@ from afluente.fleet import activity
 from afluente.fleet.admission import Admission, AdmissionSettings
 from afluente.fleet.catalogue_check import columns_of
 from afluente.fleet.diagnosis.conclude import diagnose
+from afluente.fleet.diagnosis.pulse import HubPulse
 from afluente.fleet.documents import HubSigner
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.landing_key import read_landing_keys
@@ -44,6 +45,7 @@ RETAIN_SECONDS = 3600.0
 ROLLOUT_SECONDS = 60.0
 DIAGNOSE_SECONDS = 300.0
 REFRESH_SECONDS = 3600.0
+PULSE_SECONDS = 60.0
 
 
 def fleet_folder(workspace: Workspace) -> Path:
@@ -68,6 +70,12 @@ def open_signer(workspace: Workspace) -> HubSigner:
     return HubSigner.from_texts([workspace.secret(key) for key in fleet_settings(workspace).signing_keys])
 
 
+def open_updates(workspace: Workspace) -> UpdateRepository:
+    """The update repository, with the keys that are at hand here."""
+    keys = _update_keys(workspace, fleet_settings(workspace))
+    return UpdateRepository(fleet_folder(workspace) / "updates", keys, workspace.clock)
+
+
 def project_parts(workspace: Workspace) -> HubParts:
     """The parts of the project's hub. Close the workspace after the hub has stopped."""
     settings = fleet_settings(workspace)
@@ -86,17 +94,19 @@ def project_parts(workspace: Workspace) -> HubParts:
         repeating("settling", SETTLE_SECONDS, uploads.settle),
         repeating("retention", RETAIN_SECONDS, lambda: retain(database, landing.folder, policy, clock=clock)),
     ]
-    repository = UpdateRepository(folder / "updates", _update_keys(workspace, settings), clock)
+    repository = open_updates(workspace)
+    pulse = HubPulse(database, clock)
     rollouts = RolloutDesk(database, clock, repository)
     draw_verdicts = partial(_diagnose, workspace)
     background += [
+        repeating("pulse", PULSE_SECONDS, pulse.beat),
         repeating("rollouts", ROLLOUT_SECONDS, rollouts.tend),
         repeating("diagnosis", DIAGNOSE_SECONDS, draw_verdicts),
     ]
     if settings.update_keys:
         background.append(repeating("updates", REFRESH_SECONDS, lambda: keep_fresh(repository, database, clock)))
     if settings.central is not None:
-        background.append(_loading(workspace, settings.central, landing, admission, limits.loads_at_once))
+        background.append(_loading(workspace, settings.central, landing, admission, pulse, limits.loads_at_once))
     return HubParts(
         database=database,
         clock=clock,
@@ -141,7 +151,12 @@ def _update_keys(workspace: Workspace, settings: FleetSettings) -> UpdateKeys:
 
 
 def _loading(
-    workspace: Workspace, dsn: SecretReference, landing: LandingStore, admission: Admission, loads_at_once: int
+    workspace: Workspace,
+    dsn: SecretReference,
+    landing: LandingStore,
+    admission: Admission,
+    pulse: HubPulse,
+    loads_at_once: int,
 ) -> Background:
     from afluente.fleet.bronze import LakeBronze
 
@@ -162,4 +177,4 @@ def _loading(
             allowed_loads=admission.allowed_loads,
         )
 
-    return loading(open_central, make_loader, admission)
+    return loading(open_central, make_loader, admission, lambda is_answering: pulse.central(is_answering=is_answering))

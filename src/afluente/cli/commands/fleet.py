@@ -186,8 +186,12 @@ def _holiday(workspace: Workspace, arguments: Namespace, console: Console) -> in
 
 
 def _update(workspace: Workspace, arguments: Namespace, console: Console) -> int:
-    from afluente.cli.fleet_updates import open_desk, rollout_id
+    from afluente.cli.fleet_updates import add_version, make_repository, open_desk, rollout_id
 
+    if arguments.update_action == "init":
+        return make_repository(workspace, console)
+    if arguments.update_action == "add":
+        return add_version(workspace, arguments, console)
     desk = open_desk(workspace)
     match arguments.update_action:
         case "list":

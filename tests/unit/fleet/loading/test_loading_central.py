@@ -8,8 +8,12 @@ import psycopg
 import pytest
 from fleet_loading_world import COLUMNS, World, delete_line, insert_line, packed
 
+from afluente.fleet import facts, probe
+from afluente.fleet.admission import Admission
 from afluente.fleet.central import Central
+from afluente.fleet.diagnosis.pulse import HubPulse
 from afluente.fleet.loading import Loaded, Loader, needs_full
+from afluente_agent.protocol.fact_codes import ALL_SITES
 
 Ask = Callable[[str], list[tuple[object, ...]]]
 ALL = "SELECT site, cns, nome, peso FROM hipertensos ORDER BY site, cns"
@@ -266,3 +270,20 @@ def test_the_probe_measures_an_empty_central_database(world: World) -> None:
             return await central.probe()
 
     assert asyncio.run(go()) > 0
+
+
+def test_a_central_database_that_does_not_answer_is_told_as_a_fault_of_ours_and_its_return_too(world: World) -> None:
+    pulse = HubPulse(world.database, world.clock)
+    admission = Admission(world.database, world.clock)
+
+    async def go(dsn: str | None) -> None:
+        central = world.central() if dsn is None else Central(dsn)
+        async with central:
+            await probe.measure(central, admission, on_answer=lambda answers: pulse.central(is_answering=answers))
+
+    for dsn in (None, "postgresql://ninguem@127.0.0.1:1/nada", None):
+        world.clock.advance(seconds=60)
+        asyncio.run(go(dsn))
+    with world.database.read() as connection:
+        told = [fact.code for fact in facts.of_site(connection, ALL_SITES)]
+    assert sorted(told) == ["hub.central_down", "hub.central_restored"]
