@@ -117,7 +117,7 @@ def test_as_json_every_row_is_accounted_for_and_nothing_stays_on_the_disk(tmp_pa
 def test_it_lists_what_there_is(tmp_path: Path) -> None:
     done = afluente("demo", "--list", folder=tmp_path)
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["name", "ouchhungry", "olist"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["name", "ouchhungry", "olist", "transmissor"]
 
 
 @pytest.mark.parametrize(

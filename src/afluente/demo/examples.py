@@ -15,7 +15,9 @@ from pathlib import Path
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
 
-LEFT_OUT = frozenset({"lake", ".afluente", "verdade", "releases", "received", "chaves", "__pycache__"})
+LEFT_OUT = frozenset(
+    {"lake", ".afluente", "verdade", "releases", "received", "chaves", "agentes", "pec", "__pycache__"}
+)
 """Folders that a run in the example's own place leaves behind."""
 
 MIN_ROWS = 3_000
@@ -36,7 +38,8 @@ class Example:
     """A reference project. `data_variable` names the folder of real data it reads; empty when it simulates its own.
 
     `rows` is how many orders the demo simulates unless it is told: fewer than the project, since somebody waits. With
-    `has_partner` its product is released to a partner played on this machine.
+    `has_partner` its product is released to a partner played on this machine. `story` names a module whose `run_story`
+    plays the example instead of a run of its river.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Example:
     has_partner: bool = False
     data_variable: str = ""
     data_origin: str = ""
+    story: str = ""
 
 
 EXAMPLES: Mapping[str, Example] = {
@@ -87,6 +91,12 @@ EXAMPLES: Mapping[str, Example] = {
             data_variable="DATA",
             data_origin="Kaggle olistbr/brazilian-ecommerce",
         ),
+        Example(
+            "transmissor",
+            "a health NGO's hub, its central database and the agents of 24 municipalities: loads, a rush, silences, updates",
+            (),
+            story="afluente.demo.transmissor.story",
+        ),
     )
 }
 
@@ -117,6 +127,8 @@ def check_rows(example: Example, rows: int) -> None:
         raise UsageError(
             "demo.rows", f"{example.name} reads real data, of which --rows takes no part", hint="leave --rows out"
         )
+    if example.story:
+        raise UsageError("demo.rows", f"{example.name} simulates no orders", hint="leave --rows out")
     if rows < MIN_ROWS:
         raise UsageError(
             "demo.rows", f"{rows} rows are too few to show anything", hint=f"give --rows {MIN_ROWS} or more"

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,9 @@ def run_demo(name: str, *, into: Path | None, rows: int | None, console: Screen)
     with _folder(into, name) as folder, ExitStack() as opened:
         console.note(f"{name}: {example.summary}")
         copy_example(name, folder)
+        if example.story:
+            told: int = import_module(example.story).run_story(folder, into=into, console=console)
+            return told
         simulated = rows or example.rows
         if simulated is not None:
             set_simulated_rows(folder, simulated)

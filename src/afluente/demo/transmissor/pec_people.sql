@@ -27,14 +27,14 @@ SELECT i, 1000000 + i,
        (ARRAY['DA SILVA','SANTOS','OLIVEIRA','PEREIRA','D''ÁVILA','LIMA'])[1 + (i / 8) % 6] || ' ' || i,
        CASE WHEN i % 301 = 0 THEN E'NOME\tCOM\\BARRA\n' || i END,
        CASE WHEN i % 199 = 0 THEN 30001231 ELSE to_char(date '1940-01-01' + ((i * 7907 + :seed) % 29000)::int, 'YYYYMMDD')::bigint END,
-       1 + i % 2, CASE WHEN i % 3 = 0 THEN NULL ELSE '82' || lpad(((i * 7) % 999999999)::text, 9, '9') END,
+       2 - i % 2, CASE WHEN i % 3 = 0 THEN NULL ELSE '82' || lpad(((i * 7) % 999999999)::text, 9, '9') END,
        (i % 113 = 0)::int, (i % 211 = 0)::int, 1 + i % :units, 1 + i % (:units * 2)
   FROM generate_series(1::bigint, :people) i;
 INSERT INTO tb_fat_cad_individual
 SELECT i, md5('cad' || i || ':seed'), i, to_char(date ':until' - ((i * 13) % 900)::int, 'YYYYMMDD')::bigint, 1 + i % (:units * 2),
        1 + i % :units, 1 + i % (:units * 6), lpad((i % 90)::text, 2, '0'),
        CASE WHEN i % 50 = 0 THEN md5(i::text) ELSE '8' || lpad(((i * 48271 + :seed) % 99999999)::text, 14, '0') END, NULL,
-       (i % 5 = 0)::int, (i % 9 = 0)::int, (i % 40 = 1 AND i % 2 = 1)::int, 0
+       (i % 5 = 0)::int, (i % 9 = 0)::int, (i % 40 = 2)::int, 0
   FROM generate_series(1::bigint, :people) i;
 INSERT INTO tb_fat_atendimento_individual
 SELECT i, md5('atd' || i || ':seed'), i, 1 + i % :people, to_char(d, 'YYYYMMDD')::bigint,

@@ -1,0 +1,209 @@
+"""The rush at eight, twice: once everybody writes into the central database, once with slots; a bystander reads.
+
+Invariant: both rushes move the same rows of the same day into tables that began alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64encode
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from afluente.core.errors import AfluenteError
+from afluente.demo.transmissor.rush import database as central
+from afluente.demo.transmissor.rush.bystander import Bystander
+from afluente.demo.transmissor.rush.lists import LIST, SCHEMA, base_id, changed_rows, seed, site_name
+from afluente.state.database import Database, open_state
+
+PACKAGE = "afluente.demo.transmissor.rush"
+IDLE, NAIVE, SLOTS = "idle", "naive", "slots"
+IDLE_SECONDS = 3.0
+PATIENCE_SECONDS = 120.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class RushSize:
+    """How many simulated sites of how many rows wake within how many seconds."""
+
+    sites: int = 240
+    rows: int = 200
+    seconds: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """`latency` holds (second, milliseconds) of each phase; `p95_ms` and `wal_bytes` are by phase too."""
+
+    size: RushSize
+    latency: dict[str, list[tuple[float, float]]]
+    p95_ms: dict[str, float]
+    seconds: dict[str, float]
+    wal_bytes: dict[str, int]
+    arrived: int
+    updated: int
+    agents_processor_seconds: float
+
+    @property
+    def is_exactly_once(self) -> bool:
+        return self.arrived == self.size.sites and self.updated == self.size.sites * changed_rows(self.size.rows)
+
+
+def play_rush(dsn: str, size: RushSize) -> Rush:
+    """Seed a database of its own on the central server, and measure."""
+    return asyncio.run(_play(dsn, size))
+
+
+async def _play(dsn: str, size: RushSize) -> Rush:
+    import asyncpg
+
+    await central.seed(dsn, sites=size.sites, rows=size.rows)
+    watched, control = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    bystander = Bystander(watched)
+    seconds: dict[str, float] = {}
+    wal: dict[str, int] = {}
+    processor = 0.0
+    try:
+        with tempfile.TemporaryDirectory(prefix="afluente-demo-rush-") as folder:
+            _enrol(Path(folder), size.sites)
+            with _Process("hub_process", folder, dsn) as hub:
+                address = await hub.line()
+                await control.execute("CHECKPOINT")
+                seconds[IDLE] = await _watch(bystander, IDLE, asyncio.sleep(IDLE_SECONDS))
+                before = await central.wal_bytes(control)
+                with _Process("agents", address, *_words(size)) as agents:
+                    seconds[SLOTS] = await _watch(bystander, SLOTS, _until_loaded(control, agents, 2 * size.sites))
+                    processor = float(json.loads(await agents.line())["cpu_seconds"])
+                wal[SLOTS] = await central.wal_bytes(control) - before
+        await control.execute("CHECKPOINT")
+        before = await central.wal_bytes(control)
+        with _Process("present_agents", dsn, *_words(size)) as naive:
+            seconds[NAIVE] = await _watch(bystander, NAIVE, naive.line())
+        wal[NAIVE] = await central.wal_bytes(control) - before
+        arrived = await control.fetchval("SELECT count(DISTINCT site) FROM afluente_loads WHERE kind = 'delta'")
+        updated = await control.fetchval("SELECT sum(updated) FROM afluente_loads WHERE kind = 'delta'")
+    finally:
+        await watched.close()
+        await control.close()
+    p95 = {phase: bystander.p95(phase) for phase in (IDLE, NAIVE, SLOTS)}
+    return Rush(size, bystander.seen, p95, seconds, wal, int(arrived), int(updated or 0), processor)
+
+
+def _words(size: RushSize) -> tuple[str, ...]:
+    return str(size.sites), str(size.rows), str(size.seconds)
+
+
+async def _watch(bystander: Bystander, phase: str, work: Awaitable[object]) -> float:
+    """Seconds that the work took while the bystander read."""
+    until = asyncio.Event()
+    watching = asyncio.create_task(bystander.watch(phase, until))
+    began = time.perf_counter()
+    try:
+        await work
+    finally:
+        until.set()
+        await watching
+    return time.perf_counter() - began
+
+
+async def _until_loaded(control: Any, agents: _Process, expected: int) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while await control.fetchval("SELECT count(*) FROM afluente_loads") < expected:
+        if time.monotonic() > ends or agents.has_failed:
+            raise AfluenteError("demo.rush", "the transmissions of the rush did not all arrive")
+        await asyncio.sleep(0.2)
+
+
+class _Process:
+    """A process of the rush; ended when the `with` is."""
+
+    def __init__(self, module: str, *words: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-W", "ignore", "-m", f"{PACKAGE}.{module}", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    @property
+    def has_failed(self) -> bool:
+        return self._process.poll() not in (None, 0)
+
+    async def line(self) -> str:
+        """The next line that it says. AfluenteError when it ended instead."""
+        assert self._process.stdout is not None
+        said = (await asyncio.to_thread(self._process.stdout.readline)).strip()
+        if not said:
+            raise AfluenteError("demo.rush", "a process of the rush ended too soon")
+        return said
+
+
+def _enrol(folder: Path, count: int) -> None:
+    with open_state("sqlite:///state.db", folder) as database:
+        _register(database, [site_name(number) for number in range(count)])
+
+
+def _register(database: Database, names: list[str]) -> None:
+    """Sites, agents and keys straight into the state of a hub: enrolment is shown elsewhere."""
+    import sqlalchemy as sa
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from afluente.fleet.sites import NewSite, register
+    from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES, TRANSMISSIONS
+
+    at = datetime.now(UTC)
+    agents, keys, bases = [], [], []
+    for name in names:
+        public = Ed25519PrivateKey.from_private_bytes(seed(name)).public_key().public_bytes_raw()
+        agents.append(
+            {
+                "id": f"agent-{name}", "site": name, "status": "active", "install_id": name, "machine_hash": name,
+                "disk_hash": name, "machine": {}, "enrolled_at": at, "sequence": 0, "heartbeat": {},
+                "configuration_version": 0, "catalogue_version": 0, "agent_version": "", "pec_version": "",
+            }
+        )  # fmt: skip
+        keys.append(
+            {
+                "id": f"key-{name}", "agent": f"agent-{name}", "public_key": b64encode(public).decode(),
+                "created_at": at,
+            }
+        )  # fmt: skip
+        bases.append(
+            {
+                "id": base_id(name), "site": name, "agent": f"agent-{name}", "list_name": LIST, "kind": "full",
+                "base": "", "rows": 0, "size_bytes": 0, "sha256": "", "start": {"schema": SCHEMA}, "state": "loaded",
+                "offset": 0, "started_at": central.YESTERDAY, "loaded_at": central.YESTERDAY, "attempts": 1,
+            }
+        )  # fmt: skip
+    with database.write() as connection:
+        register(connection, [NewSite(name, name, "SP", name) for name in names], by="demo", at=at)
+        connection.execute(sa.update(SITES).values(status="active"))
+        for table, made in ((AGENTS, agents), (AGENT_KEYS, keys), (TRANSMISSIONS, bases)):
+            connection.execute(sa.insert(table), made)
