@@ -221,7 +221,7 @@ def test_a_rollout_is_started_held_resumed_and_rolled_back(project: Path) -> Non
     assert "rolled_back" in fleet(project, "update", "list").stdout
 
 
-def test_a_repository_of_updates_is_made_and_given_a_version(project: Path) -> None:
+def test_versions_and_lists_are_signed_by_the_projects_keys(project: Path) -> None:
     keys = {role: project / f"{role}.key" for role in ("assinatura", "landing", "root1", "root2", "diaria")}
     for path in keys.values():
         made = afluente(project, "hub", "key")
@@ -244,3 +244,7 @@ def test_a_repository_of_updates_is_made_and_given_a_version(project: Path) -> N
     added = answer(project, "update", "add", "1.0.0", str(version))
     assert (added["version"], added["platform"]) == ("1.0.0", "any")
     assert "fleet.version_folder" in fleet(project, "update", "add", "1.0.1", "nada").stderr
+    lists = Path(__file__).parents[2] / "examples" / "transmissor" / "catalogo"
+    first, second = (answer(project, "catalogue", str(lists))["version"] for _ in range(2))
+    assert second == first + 1
+    assert fleet(project, "catalogue", str(project)).returncode != 0

@@ -25,6 +25,9 @@ def add_fleet(commands: Commands, add: Add) -> None:
     remedy.add_argument("kind", metavar="KIND", choices=REMEDIES, help=", ".join(REMEDIES))
     remedy.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter, such as hour=19")
     _reason(remedy)
+    catalogue = add(actions, "catalogue", "sign the lists that agents read, and publish them")
+    catalogue.add_argument("catalogue", metavar="FOLDER", help="with catalogo.yaml and the SQL of each list")
+    _by(catalogue)
     _updates(actions, add)
 
 

@@ -38,6 +38,8 @@ def run(arguments: Namespace, console: Console) -> int:
                 return _holiday(workspace, arguments, console)
             case "update":
                 return _update(workspace, arguments, console)
+            case "catalogue":
+                return _catalogue(workspace, arguments, console)
             case _:
                 return _summary(workspace, console, is_check=getattr(arguments, "check", False))
 
@@ -207,6 +209,31 @@ def _update(workspace: Workspace, arguments: Namespace, console: Console) -> int
     else:
         keys = ("id", "version", "status", "ring", "started_at", "by", "reason")
         console.table({key: one[key] for key in keys} for one in told)
+    return 0
+
+
+def _catalogue(workspace: Workspace, arguments: Namespace, console: Console) -> int:
+    from pathlib import Path
+
+    from afluente.fleet import documents
+    from afluente.fleet.catalogue_files import read_catalogue_files
+    from afluente.hub.project_hub import open_signer
+
+    content = read_catalogue_files(Path(arguments.catalogue))
+    with workspace.state.write() as connection:
+        signed = documents.publish(
+            connection,
+            kind="catalogue",
+            name="default",
+            content=content,
+            by=_who(arguments),
+            at=workspace.clock.now(),
+            signer=open_signer(workspace),
+        )
+    if console.is_json:
+        console.json({"kind": signed.kind, "version": signed.version, "key": signed.key})
+    else:
+        console.note(f"catalogue {signed.version} is signed; agents take it with their next heartbeat")
     return 0
 
 
