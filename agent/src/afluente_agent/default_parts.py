@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from afluente_agent.spool.store import Spool
 
 ALIVE_SECONDS = 5.0
+UNKNOWN_LIST = ""
+"""What the spool calls the list of a transmission it can no longer read: it may be any of them."""
 
 
 def default_parts(folder: DataFolder, *, leave: Leave, clock: HubClock) -> Parts:
@@ -99,7 +101,8 @@ class _DefaultParts:
         )
         sent = send(self._spool(), client, pace)
         whole, self._to_read_whole = sent.lists_to_read_whole | self._to_read_whole, set()
-        for name in whole & set(self._deltas().lists()):
+        known = set(self._deltas().lists())
+        for name in known if UNKNOWN_LIST in whole else whole & known:
             self._deltas().forget(name)
         return Sending(
             transmissions=sent.transmissions,
@@ -107,7 +110,7 @@ class _DefaultParts:
             retry_after_seconds=sent.retry_after_seconds,
             reason=sent.reason,
             failure=sent.failure,
-            lists_to_read_whole=tuple(sorted(whole)),
+            lists_to_read_whole=tuple(sorted(whole - {UNKNOWN_LIST})),
         )
 
     def _sleep(self, seconds: float) -> None:
@@ -122,6 +125,9 @@ class _DefaultParts:
             self._health.alive()
 
     def _update(self, settings: Settings, client: HubClient, order: messages.SignedDocument) -> bool:
+        """An agent that nobody watches follows no order: there would be no way back from a bad version."""
+        if not self._health.is_watched:
+            return False
         from afluente_agent.update.apply import Updates
 
         updates = Updates(
@@ -131,6 +137,7 @@ class _DefaultParts:
             open_http=client.plain_http,
             base_url=client.hub + "/updates/",
             most_bytes_per_second=settings.most_bytes_per_second,
+            alive=self._alive,
         )
         return updates.follow(order, agent=settings.agent, hub_keys=settings.hub_keys, hub_time=self._clock.time())
 
