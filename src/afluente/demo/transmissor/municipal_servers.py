@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from afluente.demo.transmissor.pec import PASSWORD, READER, PecSize, address_of, build_pec, change_people
-from afluente.demo.transmissor.postgres import execute, wait_for
+from afluente.demo.transmissor.pec import PASSWORD, READER, PecSize, build_pec, change_people
+from afluente.demo.transmissor.postgres import PortedServer, execute, wait_for
 from afluente_agent.pec import PecAddress
 
 TEMPLATE = "pec_modelo"
@@ -19,31 +19,36 @@ PEOPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class MunicipalServers:
-    """`uri` is the PostgreSQL server that holds every PEC database."""
+    """The PostgreSQL server that holds every PEC database, and the folder of their installations."""
 
-    uri: str
+    server: PortedServer
     folder: Path
+
+    @property
+    def uri(self) -> str:
+        return self.server.owner
 
     def build(self, sites: list[str], *, today: date) -> None:
         """A database for each site, whose units all sent up to the day before."""
-        execute(self.uri, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", f"CREATE DATABASE {TEMPLATE}")
+        execute(self.uri, f"CREATE DATABASE {TEMPLATE}")
         size = PecSize(people=PEOPLE, until=(today - timedelta(days=1)).isoformat())
         wait_for(_build(self.uri, size))
+        execute(self.uri, "REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=TEMPLATE)
         execute(self.uri, *(f"CREATE DATABASE {self.database(site)} TEMPLATE {TEMPLATE}" for site in sites))
         for site in sites:
             self.keep_credentials(site, PASSWORD)
 
     def address(self, site: str) -> PecAddress:
-        return address_of(self.uri, database=self.database(site))
+        return PecAddress("127.0.0.1", PASSWORD, self.server.port, self.database(site))
 
     def credentials(self, site: str) -> Path:
         return self.folder / site / "webserver" / "config" / "credenciais.txt"
 
     def keep_credentials(self, site: str, password: str) -> None:
-        """Write the credentials file; without a password it is as maintenance sometimes leaves it."""
+        """Write the credentials file, of an installation whose folder the doctor can look into."""
         path = self.credentials(site)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"usuario={READER}\nsenha={password}\n" if password else "", encoding="utf-8")
+        path.write_text(f"usuario={READER}\nsenha={password}\n", encoding="utf-8")
 
     def work_a_day(self, sites: list[str], *, changed: int, gone: int) -> None:
         """Telephones change and some people are struck out."""

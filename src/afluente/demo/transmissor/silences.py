@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from afluente.demo.transmissor.calendar_week import leap_to
 from afluente.demo.transmissor.hub_world import BY, HubWorld
 from afluente.demo.transmissor.municipal_servers import MunicipalServers
+from afluente.demo.transmissor.postgres import free_port
 from afluente.demo.transmissor.site_agents import SiteAgent, together
 from afluente.fleet.calendar import KnownDay, keep
 from afluente.fleet.diagnosis import diagnose
@@ -20,7 +21,6 @@ from afluente.fleet.diagnosis.verdict import Verdict
 from afluente.fleet.diagnosis.verdicts import history
 from afluente_agent.settings import SettingsStore
 
-CLOSED_PORT = 5999
 OURS = "ours.hub_down"
 SILENT = "inactivity.off_or_no_internet"
 
@@ -35,7 +35,7 @@ class Failure:
 
 
 CREDENTIALS = Failure(
-    "a manutenção apagou a senha do PEC", "maintenance emptied PEC's credentials file", "maintenance.pec_credentials"
+    "a manutenção trocou a senha do PEC", "maintenance changed PEC's password", "maintenance.pec_credentials"
 )
 STOPPED = Failure("o banco do PEC está parado", "PEC's database is stopped", "maintenance.db_down")
 DISK = Failure("o disco encheu", "the disk is full", "maintenance.disk_full")
@@ -72,9 +72,9 @@ class Silences:
         """What happens on the morning of the day, before anybody sends."""
         for failure, agent in zip(SITE_FAILURES, self.failing, strict=True):
             if failure is CREDENTIALS:
-                self.servers.keep_credentials(agent.site, "")
+                self.servers.keep_credentials(agent.site, "outra")
             elif failure is STOPPED:
-                SettingsStore(agent.folder).update(pec_port=CLOSED_PORT)
+                SettingsStore(agent.folder).update(pec_port=free_port())
             elif failure is HOLIDAY:
                 with self.hub.database.write() as connection:
                     keep(connection, [KnownDay(agent.site, day, "Padroeira", "holiday")], by=BY)

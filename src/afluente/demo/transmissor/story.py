@@ -5,6 +5,7 @@ Invariant: whatever fails, every server and process that was started has ended w
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from afluente.demo.screen import Screen
 from afluente.demo.transmissor.calendar_week import leap_to, plain_tuesday
 from afluente.demo.transmissor.hub_world import HubWorld, open_hub
 from afluente.demo.transmissor.municipal_servers import MunicipalServers
-from afluente.demo.transmissor.postgres import execute, fetch, postgres
+from afluente.demo.transmissor.postgres import central_postgres, execute, fetch, municipal_postgres
 from afluente.demo.transmissor.rush_hour import Rush, RushSize, play_rush
 from afluente.demo.transmissor.silences import SITE_FAILURES, Diagnosed, Silences
 from afluente.demo.transmissor.site_agents import SiteAgent, agent_command, new_agent, together
@@ -94,6 +95,8 @@ class FleetStory:
 
 def play_fleet(folder: Path, console: Screen, size: FleetSize | None = None) -> FleetStory:
     """Play it in the folder of a copied project. AfluenteError."""
+    for name in ("afluente", "afluente_agent"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     size = size or FleetSize()
     story, clock = FleetStory(), LeapingClock()
     began = time.monotonic()
@@ -103,8 +106,8 @@ def play_fleet(folder: Path, console: Screen, size: FleetSize | None = None) -> 
     leap_to(clock, tuesday, "07:30")
     with ExitStack() as opened:
         console.note("starting the central PostgreSQL and the municipalities' PEC databases")
-        central = opened.enter_context(postgres("central"))
-        servers = MunicipalServers(opened.enter_context(postgres("pec")), folder / "pec")
+        central = opened.enter_context(central_postgres())
+        servers = MunicipalServers(opened.enter_context(municipal_postgres()), folder / "pec")
         servers.build([site.id for site in wanted], today=tuesday)
         execute(central, "CREATE DATABASE listas", "CREATE DATABASE correria")
         hub = opened.enter_context(open_hub(folder, clock=clock, central=_in(central, "listas")))
