@@ -1,6 +1,6 @@
 """The rush at eight, twice: once everybody writes into the central database, once with slots; a bystander reads.
 
-Invariant: both rushes move the same rows of the same day into tables that began alike.
+Invariant: both rushes are of the same sites, with as many rows of the same form, on tables that began alike.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,15 +31,17 @@ IDLE, NAIVE, SLOTS = "idle", "naive", "slots"
 IDLE_SECONDS = 3.0
 PATIENCE_SECONDS = 120.0
 STOP_SECONDS = 20.0
+WRITERS = 3
+"""Processes that stand for the municipalities' own machines: one alone would be what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class RushSize:
     """How many simulated sites of how many rows wake within how many seconds."""
 
-    sites: int = 240
-    rows: int = 200
-    seconds: float = 12.0
+    sites: int = 120
+    rows: int = 1000
+    seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,13 @@ async def _play(dsn: str, size: RushSize) -> Rush:
                 wal[SLOTS] = await central.wal_bytes(control) - before
         await control.execute("CHECKPOINT")
         before = await central.wal_bytes(control)
-        with _Process("present_agents", dsn, *_words(size)) as naive:
-            seconds[NAIVE] = await _watch(bystander, NAIVE, naive.line())
+        with ExitStack() as opened:
+            share = -(-size.sites // WRITERS)
+            naive = [
+                opened.enter_context(_Process("present_agents", dsn, *_share(size, first, share)))
+                for first in range(0, size.sites, share)
+            ]
+            seconds[NAIVE] = await _watch(bystander, NAIVE, asyncio.gather(*(one.line() for one in naive)))
         wal[NAIVE] = await central.wal_bytes(control) - before
         arrived = await control.fetchval("SELECT count(DISTINCT site) FROM afluente_loads WHERE kind = 'delta'")
         updated = await control.fetchval("SELECT sum(updated) FROM afluente_loads WHERE kind = 'delta'")
@@ -102,6 +109,10 @@ async def _play(dsn: str, size: RushSize) -> Rush:
 
 def _words(size: RushSize) -> tuple[str, ...]:
     return str(size.sites), str(size.rows), str(size.seconds)
+
+
+def _share(size: RushSize, first: int, share: int) -> tuple[str, ...]:
+    return str(first), str(min(share, size.sites - first)), str(size.rows), str(size.seconds)
 
 
 async def _watch(bystander: Bystander, phase: str, work: Awaitable[object]) -> float:

@@ -38,8 +38,7 @@ def _picture(rush: Rush) -> Picture:
         for second, milliseconds in rush.latency[phase]
     ]
     p95: list[Spec] = [
-        {"ms": rush.p95_ms[phase], "modo": NAMES[phase], "texto": f"p95 {_figure(rush.p95_ms[phase])} ms"}
-        for phase in (NAIVE, SLOTS)
+        {"ms": rush.p95_ms[phase], "modo": NAMES[phase], "texto": _told(rush, phase)} for phase in (NAIVE, SLOTS)
     ]
     last = max(second for phase in (NAIVE, SLOTS) for second, _ in rush.latency[phase])
     colour: Json = {
@@ -68,7 +67,7 @@ def _picture(rush: Rush) -> Picture:
         "layer": [
             {
                 "data": values_of(points),
-                "mark": {"type": "line", "strokeWidth": 1.6, "opacity": 0.85, "interpolate": "monotone"},
+                "mark": {"type": "line", "strokeWidth": 1.6, "opacity": 0.9},
                 "encoding": {"x": x},
             },
             {"data": values_of(p95), "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4}},
@@ -88,6 +87,11 @@ def _picture(rush: Rush) -> Picture:
         ],
     }  # fmt: skip
     return framed("rush", title, subtitle, "pt", spec)
+
+
+def _told(rush: Rush, phase: str) -> str:
+    wal = f"{rush.wal_bytes[phase] / 1e6:.0f} MB de WAL"
+    return f"p95 {_figure(rush.p95_ms[phase])} ms · tudo gravado em {rush.seconds[phase]:.0f} s, {wal}"
 
 
 def _figure(milliseconds: float) -> str:

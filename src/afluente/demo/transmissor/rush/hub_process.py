@@ -16,6 +16,7 @@ from afluente.fleet.landing_key import LandingKeys
 from afluente.fleet.loading import Loader, LoaderSettings
 from afluente.fleet.slots import SlotSettings
 from afluente.fleet.uploads import UploadLimits, Uploads
+from afluente.fleet.window import WindowSettings
 from afluente.hub.background import loading
 from afluente.hub.parts import HubParts
 from afluente.hub.serve import HubServer
@@ -25,13 +26,18 @@ from afluente.state.database import open_state
 HUB_NICENESS = 10
 """Hub and database share the machine here: the database goes first, as `Nice=` of its unit would have it."""
 
+ADMISSION = AdmissionSettings(
+    window=WindowSettings(slack_ms=4.0), slots=SlotSettings(typical_seconds=0.2, least_wait_seconds=1)
+)
+"""Small uploads on one busy machine: a slot is held for a moment, and everybody's work adds noise to the probe."""
+
 
 def main(folder: Path, dsn: str) -> None:
     os.nice(HUB_NICENESS)
     clock = SystemClock()
     with open_state("sqlite:///state.db", folder) as database:
         landing = LandingStore(folder / "landing", LandingKeys(b"k" * 32))
-        admission = Admission(database, clock, AdmissionSettings(slots=SlotSettings(typical_seconds=0.5)))
+        admission = Admission(database, clock, ADMISSION)
         settings = LoaderSettings(concurrency=2, poll_seconds=0.5)
 
         def make_loader(opened: Central) -> Loader:
