@@ -100,7 +100,7 @@ class HubWorld:
         """How many transmissions stand how."""
         query = sa.select(TRANSMISSIONS.c.state, sa.func.count()).group_by(TRANSMISSIONS.c.state)
         with self.database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def until_loaded(self, expected: int) -> None:
         """Wait until so many transmissions are loaded, or one was refused."""

@@ -27,7 +27,7 @@ HUB_NICENESS = 10
 """Hub and database share the machine here: the database goes first, as `Nice=` of its unit would have it."""
 
 ADMISSION = AdmissionSettings(
-    window=WindowSettings(slack_ms=4.0), slots=SlotSettings(typical_seconds=0.2, least_wait_seconds=1)
+    window=WindowSettings(slack_ms=2.0), slots=SlotSettings(typical_seconds=0.2, least_wait_seconds=1)
 )
 """Small uploads on one busy machine: a slot is held for a moment, and everybody's work adds noise to the probe."""
 
