@@ -82,8 +82,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 def write(workspace: Workspace, persons: int) -> list[str]:
     """A new version of the facts: so many persons of São Paulo, and two of Xapuri."""
-    rows = [{"cpf": f"{90000000000 + n}", "cidade": "São Paulo", "produto": f"p{n % 3}"} for n in range(persons)]
-    rows += [{"cpf": f"{80000000000 + n}", "cidade": "Xapuri", "produto": "p1"} for n in range(2)]
+    rows = [{"cpf": f"{91827364500 + n}", "cidade": "São Paulo", "produto": f"p{n % 3}"} for n in range(persons)]
+    rows += [{"cpf": f"{81726354400 + n}", "cidade": "Xapuri", "produto": "p1"} for n in range(2)]
     lake = workspace.lake
     found = lake.find(TABLE)
     app = "afluente:teste:pedidos"

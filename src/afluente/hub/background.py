@@ -42,7 +42,7 @@ def loading(
     open_central: Callable[[], Central],
     make_loader: Callable[[Central], Loader],
     admission: Admission,
-    on_answer: OnAnswer,
+    on_answer: OnAnswer | None = None,
 ) -> Background:
     """Load what has landed, and measure the central database, in one loop of their own."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from afluente.products.privacy.atoms import Atoms, Axis
@@ -134,7 +134,7 @@ def test_classes_are_the_atoms_that_the_regions_hold_alike(sales: list[Sale], re
         assert found.persons[cell] == len(codes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(SALES)
 def test_what_was_told_of_enough_customers_alone_is_never_refused(sales: list[Sale]) -> None:
     whole = region(*CITIES, days=SPANS[-1])
