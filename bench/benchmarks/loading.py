@@ -12,9 +12,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.registry import Options
-from bench.rush import database as central
-from bench.rush.lists import COLUMNS, LIST, SCHEMA, base_id, changed_rows, delta, keyed, site_name, values
-from bench.rush.present_agents import replace_all
+from afluente.demo.transmissor.rush import database as central
+from afluente.demo.transmissor.rush.lists import (
+    COLUMNS,
+    LIST,
+    SCHEMA,
+    base_id,
+    changed_rows,
+    delta,
+    keyed,
+    site_name,
+    values,
+)
+from afluente.demo.transmissor.rush.present_agents import replace_all
 
 DEFAULT_ROWS = 15_030
 SUMMARY = "a list of 39 columns, 1% changed: WAL and seconds, ours against DELETE all + INSERT + UPDATE all"
@@ -63,9 +73,11 @@ async def _measure(dsn: str, rows: int) -> dict[str, dict[str, float]]:
 
                 measured[name] = await _timed(control, LIST, load)
 
+        today = [values(site, row, day=1, rows=rows)[1:] for row in range(rows)]
+
         async def present() -> None:
             async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool, pool.acquire() as connection:
-                await replace_all(connection, site, rows)
+                await replace_all(connection, site, today)
 
         measured["present pattern"] = await _timed(control, central.PRESENT, present)
     finally:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.registry import Options
-from bench.rush import database as central
-from bench.rush.bystander import Bystander
-from bench.rush.hub_process import HUB_NICENESS
-from bench.rush.lists import LIST, changed_rows, seed, site_name, values
+from afluente.demo.transmissor.rush import database as central
+from afluente.demo.transmissor.rush.bystander import Bystander
+from afluente.demo.transmissor.rush.hub_process import HUB_NICENESS
+from afluente.demo.transmissor.rush.lists import LIST, changed_rows, seed, site_name, values
 
 DEFAULT_ROWS = 200
 DEFAULT_SITES = 5571
@@ -67,7 +67,7 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
     bystander = Bystander(watched)
     report: dict[str, Any] = {"sites": sites, "rows": rows, "wake_seconds": seconds, "wal_bytes": {}, "seconds": {}}
     try:
-        hub = _start("bench.rush.hub_process", str(folder), dsn, stdin=subprocess.PIPE)
+        hub = _start("afluente.demo.transmissor.rush.hub_process", str(folder), dsn, stdin=subprocess.PIPE)
         assert hub.stdout is not None
         try:
             address = (await asyncio.to_thread(hub.stdout.readline)).strip()
@@ -75,7 +75,7 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
             await _watched(bystander, "idle", asyncio.sleep(max(LEAST_IDLE_SECONDS, seconds * IDLE_SHARE)))
             before, table_before = await central.wal_bytes(control), await central.table_bytes(control, LIST)
             hub_cpu = _cpu_seconds(hub.pid)
-            agents = _start("bench.rush.agents", address, str(sites), str(rows), str(seconds))
+            agents = _start("afluente.demo.transmissor.rush.agents", address, str(sites), str(rows), str(seconds))
             took = await _watched(bystander, "ours", _until_loaded(control, agents, 2 * sites))
             report["seconds"]["ours"] = took
             report["wal_bytes"]["ours"] = await central.wal_bytes(control) - before
@@ -90,7 +90,7 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
         report |= await _count(control, sites, rows)
         await control.execute("CHECKPOINT")
         before, table_before = await central.wal_bytes(control), await central.table_bytes(control, central.PRESENT)
-        present = _start("bench.rush.present_agents", dsn, str(sites), str(rows), str(seconds))
+        present = _start("afluente.demo.transmissor.rush.present_agents", dsn, "0", str(sites), str(rows), str(seconds))
         report["seconds"]["present"] = await _watched(bystander, "present", _ended(present))
         report["wal_bytes"]["present"] = await central.wal_bytes(control) - before
         report["table_grew_bytes"]["present"] = await central.table_bytes(control, central.PRESENT) - table_before
@@ -114,7 +114,7 @@ def enrol(folder: Path, sites: int) -> None:
     from afluente.fleet.sites import NewSite, register
     from afluente.state.database import open_state
     from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES, TRANSMISSIONS
-    from bench.rush.lists import SCHEMA, base_id
+    from afluente.demo.transmissor.rush.lists import SCHEMA, base_id
 
     at = datetime.now(UTC)
     names = [site_name(number) for number in range(sites)]

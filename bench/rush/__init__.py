@@ -1,1 +1,0 @@
-"""The rush at eight: simulated agents, a hub, a central database, and someone who only wants to read."""
