@@ -10,7 +10,7 @@ import pytest
 from afluente_agent.errors import AgentError
 from tests.fleet_world.pec import PecSize, address_of, build_pec
 from tests.unit.agent.extraction.lists import a_list
-from tests.unit.agent.extraction.test_guard import ATTACKS, ONE, TRAPS, judge
+from tests.unit.agent.extraction.test_query_guard import ATTACKS, ONE, TRAPS, judge
 
 NEWEST = 18
 
