@@ -19,6 +19,7 @@ from typing import Any
 from bench.registry import Options
 from afluente.demo.transmissor.rush import database as central
 from afluente.demo.transmissor.rush.bystander import Bystander
+from afluente.demo.transmissor.rush.enrolled import enrol
 from afluente.demo.transmissor.rush.hub_process import HUB_NICENESS
 from afluente.demo.transmissor.rush.lists import LIST, changed_rows, seed, site_name, values
 
@@ -104,50 +105,6 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
     }
     report["latency"] = bystander.seen
     return report
-
-
-def enrol(folder: Path, sites: int) -> None:
-    """Sites, agents and keys straight into the hub's state: enrolment is not what is measured."""
-    import sqlalchemy as sa
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from afluente.fleet.sites import NewSite, register
-    from afluente.state.database import open_state
-    from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES, TRANSMISSIONS
-    from afluente.demo.transmissor.rush.lists import SCHEMA, base_id
-
-    at = datetime.now(UTC)
-    names = [site_name(number) for number in range(sites)]
-    agents, keys, bases = [], [], []
-    for name in names:
-        public = Ed25519PrivateKey.from_private_bytes(seed(name)).public_key().public_bytes_raw()
-        agents.append(
-            {
-                "id": f"agent-{name}", "site": name, "status": "active", "install_id": name, "machine_hash": name,
-                "disk_hash": name, "machine": {}, "enrolled_at": at, "sequence": 0, "heartbeat": {},
-                "configuration_version": 0, "catalogue_version": 0, "agent_version": "", "pec_version": "",
-            }
-        )  # fmt: skip
-        keys.append(
-            {
-                "id": f"key-{name}",
-                "agent": f"agent-{name}",
-                "public_key": base64.b64encode(public).decode(),
-                "created_at": at,
-            }
-        )
-        bases.append(
-            {
-                "id": base_id(name), "site": name, "agent": f"agent-{name}", "list_name": LIST, "kind": "full", "base": "",
-                "rows": 0, "size_bytes": 0, "sha256": "", "start": {"schema": SCHEMA}, "state": "loaded", "offset": 0,
-                "started_at": central.YESTERDAY, "loaded_at": central.YESTERDAY, "attempts": 1,
-            }
-        )  # fmt: skip
-    with open_state("sqlite:///state.db", folder) as database, database.write() as connection:
-        register(connection, [NewSite(name, name, "SP", name) for name in names], by="bench", at=at)
-        connection.execute(sa.update(SITES).values(status="active"))
-        for table, made in ((AGENTS, agents), (AGENT_KEYS, keys), (TRANSMISSIONS, bases)):
-            connection.execute(sa.insert(table), made)
 
 
 async def _watched(bystander: Bystander, phase: str, work: Any) -> float:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from afluente.demo.loopback.sftp_server import Account, SftpServer, new_key_pair
+from afluente.demo.loopback.sftp_server import Account, SftpServer
+from afluente.products.release.sshsig import make_key
 from tests.integration.products_sending_world import CANARY
 from tests.unit.products.release.release_project import make_project
 
@@ -31,7 +32,7 @@ def doctor(root: Path) -> dict[str, tuple[str, str, str]]:
 def test_each_delivery_is_ok_or_says_what_is_wrong(tmp_path: Path) -> None:
     root, inbox = make_project(tmp_path / "project"), tmp_path / "inbox"
     inbox.mkdir()
-    _, another = new_key_pair()
+    another = make_key().public
     product = root / "products" / "vendas.yaml"
     with SftpServer(inbox, Account("aiqfome", password=CANARY)) as server:
         keys = {"certo": ("SENHA", server.public_host_key), "chave": ("SENHA", another), "segredo": ("FALTA", another)}

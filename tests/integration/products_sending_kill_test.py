@@ -20,7 +20,8 @@ import pytest
 from products_sending_openssh import OpenSshServer, missing_openssh
 from products_sending_world import World, seen, send_in_process
 
-from afluente.demo.loopback.sftp_server import Account, SftpServer, new_key_pair
+from afluente.demo.loopback.sftp_server import Account, SftpServer
+from afluente.products.release.sshsig import make_key
 
 IS_FULL = os.environ.get("AFLUENTE_PROOF") == "full"
 KILLS = 200 if IS_FULL else 10
@@ -87,7 +88,8 @@ class Killer:
 
 @pytest.fixture
 def partner(tmp_path: Path) -> Iterator[tuple[World, Killer]]:
-    private, public = new_key_pair()
+    key = make_key()
+    private, public = key.private, key.public
     inbox, root = tmp_path / "inbox", tmp_path / "project"
     inbox.mkdir()
     root.mkdir()
@@ -168,7 +170,8 @@ def test_a_sender_to_openssh_killed_at_any_file_leaves_each_release_visible_once
 ) -> None:
     if missing := missing_openssh():
         pytest.skip(missing)
-    private, public = new_key_pair()
+    key = make_key()
+    private, public = key.private, key.public
     world, inbox = World(tmp_path / "project"), tmp_path / "inbox"
     inbox.mkdir()
     world.root.mkdir()

@@ -12,7 +12,8 @@ import pytest
 from products_sending_openssh import OpenSshServer, missing_openssh
 from products_sending_world import CANARY, World, package_of, seen
 
-from afluente.demo.loopback.sftp_server import Account, Faults, SftpServer, new_key_pair
+from afluente.demo.loopback.sftp_server import Account, Faults, SftpServer
+from afluente.products.release.sshsig import make_key
 from afluente.products.deliveries.delivery import DeliveryError
 from afluente.products.delivery_checks import check_connections, verify_delivery
 from afluente.products.deliveries.retry import Backoff
@@ -34,7 +35,8 @@ class Partner:
 
 @pytest.fixture(params=["asyncssh", "openssh"])
 def partner(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Partner]:
-    private, public = new_key_pair()
+    key = make_key()
+    private, public = key.private, key.public
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     (tmp_path / "project").mkdir()
@@ -62,7 +64,8 @@ def world(partner: Partner, tmp_path: Path) -> World:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SftpServer]:
     """A server whose faults a test sets; key and password sign in."""
-    private, public = new_key_pair()
+    key = make_key()
+    private, public = key.private, key.public
     (tmp_path / "inbox").mkdir()
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "key").write_text(private)
@@ -126,7 +129,7 @@ def test_a_folder_that_is_not_there_is_told_by_the_check_and_final_for_a_deliver
 
 
 def test_a_wrong_host_key_is_final_and_nothing_is_sent(world: World, partner: Partner) -> None:
-    _, another = new_key_pair()
+    another = make_key().public
     world.configure({"arquivos": {"sftp": {**partner.options, "host_key": another}}})
     world.release()
     outcome = only(world.send())
@@ -138,7 +141,7 @@ def test_a_wrong_host_key_is_final_and_nothing_is_sent(world: World, partner: Pa
 
 
 def test_a_key_the_partner_does_not_know_is_final(world: World, partner: Partner) -> None:
-    private, _ = new_key_pair()
+    private = make_key().private
     (world.root / "key").write_text(private)
     world.release()
     outcome = only(world.send())
@@ -246,7 +249,8 @@ def test_refused_logins_are_credentials(server: SftpServer, tmp_path: Path) -> N
 
 
 def test_a_server_that_is_not_there_is_a_connection_and_dies_after_the_last_attempt(tmp_path: Path) -> None:
-    private, public = new_key_pair()
+    key = make_key()
+    private, public = key.private, key.public
     (tmp_path / "inbox").mkdir()
     with SftpServer(tmp_path / "inbox", Account(USER, public)) as server:
         world = world_of(server, tmp_path)

@@ -76,16 +76,9 @@ def fire(connection: sa.Connection, alert: Alert, *, at: datetime) -> StoredAler
     severity = _graver(known.severity, _escalated(alert.severity, times))
     values: dict[str, object] = {
         "severity": severity,
-        "title_pt": alert.title_pt,
-        "title_en": alert.title_en,
-        "detail_pt": alert.detail_pt,
-        "detail_en": alert.detail_en,
-        "owner": alert.owner,
-        "runbook": alert.runbook,
-        "group_key": group_key(alert),
+        **_said(alert),
         "times": times,
         "last_at": max(at, known.last_at),
-        "run_id": alert.run_id,
     }
     if severity != known.severity:
         values["status"] = "open"
@@ -196,12 +189,9 @@ def is_as_grave(severity: Severity, minimum: Severity) -> bool:
     return GRAVITY.index(severity) >= GRAVITY.index(minimum)
 
 
-def _open(connection: sa.Connection, alert: Alert, known: StoredAlert | None, *, at: datetime) -> StoredAlert:
-    values: dict[str, object] = {
-        "kind": alert.kind,
-        "severity": alert.severity,
-        "subject": alert.subject,
-        "code": alert.code,
+def _said(alert: Alert) -> dict[str, object]:
+    """What an alert says at each time it is fired."""
+    return {
         "title_pt": alert.title_pt,
         "title_en": alert.title_en,
         "detail_pt": alert.detail_pt,
@@ -209,13 +199,23 @@ def _open(connection: sa.Connection, alert: Alert, known: StoredAlert | None, *,
         "owner": alert.owner,
         "runbook": alert.runbook,
         "group_key": group_key(alert),
+        "run_id": alert.run_id,
+    }
+
+
+def _open(connection: sa.Connection, alert: Alert, known: StoredAlert | None, *, at: datetime) -> StoredAlert:
+    values: dict[str, object] = {
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "subject": alert.subject,
+        "code": alert.code,
+        **_said(alert),
         "status": "open",
         "times": 1,
         "first_at": at,
         "last_at": at,
         "notified_at": None,
         "resolved_at": None,
-        "run_id": alert.run_id,
     }
     if known is None:
         connection.execute(sa.insert(ALERTS).values(fingerprint=alert.fingerprint, **values))

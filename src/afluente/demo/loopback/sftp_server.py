@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from afluente.core.errors import AfluenteError
-
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -121,18 +119,6 @@ class SftpServer:
             connection.abort()
         listener.close()
         await listener.wait_closed()
-
-
-def new_key_pair() -> tuple[str, str]:
-    """A new ed25519 key pair as OpenSSH texts: private, public."""
-    try:
-        import asyncssh
-    except ImportError as error:
-        raise AfluenteError(
-            "demo.extra_missing", "asyncssh is not installed", hint="pip install 'afluente[demo]'"
-        ) from error
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    return key.export_private_key().decode(), key.export_public_key().decode().strip()
 
 
 def _login(server: SftpServer) -> asyncssh.SSHServer:

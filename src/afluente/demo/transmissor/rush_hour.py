@@ -12,19 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from collections.abc import Awaitable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from afluente.core.errors import AfluenteError
 from afluente.demo.transmissor.rush import database as central
 from afluente.demo.transmissor.rush.bystander import Bystander
-from afluente.demo.transmissor.rush.lists import LIST, SCHEMA, base_id, changed_rows, seed, site_name
-from afluente.state.database import Database, open_state
+from afluente.demo.transmissor.rush.enrolled import enrol
+from afluente.demo.transmissor.rush.lists import changed_rows
 
 PACKAGE = "afluente.demo.transmissor.rush"
 IDLE, NAIVE, SLOTS = "idle", "naive", "slots"
@@ -78,7 +76,7 @@ async def _play(dsn: str, size: RushSize) -> Rush:
     processor = 0.0
     try:
         with tempfile.TemporaryDirectory(prefix="afluente-demo-rush-") as folder:
-            _enrol(Path(folder), size.sites)
+            enrol(Path(folder), size.sites)
             with _Process("hub_process", folder, dsn) as hub:
                 address = await hub.line()
                 await control.execute("CHECKPOINT")
@@ -174,47 +172,3 @@ class _Process:
         if not said:
             raise AfluenteError("demo.rush", "a process of the rush ended too soon")
         return said
-
-
-def _enrol(folder: Path, count: int) -> None:
-    with open_state("sqlite:///state.db", folder) as database:
-        _register(database, [site_name(number) for number in range(count)])
-
-
-def _register(database: Database, names: list[str]) -> None:
-    """Sites, agents and keys straight into the state of a hub: enrolment is shown elsewhere."""
-    import sqlalchemy as sa
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from afluente.fleet.sites import NewSite, register
-    from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES, TRANSMISSIONS
-
-    at = datetime.now(UTC)
-    agents, keys, bases = [], [], []
-    for name in names:
-        public = Ed25519PrivateKey.from_private_bytes(seed(name)).public_key().public_bytes_raw()
-        agents.append(
-            {
-                "id": f"agent-{name}", "site": name, "status": "active", "install_id": name, "machine_hash": name,
-                "disk_hash": name, "machine": {}, "enrolled_at": at, "sequence": 0, "heartbeat": {},
-                "configuration_version": 0, "catalogue_version": 0, "agent_version": "", "pec_version": "",
-            }
-        )  # fmt: skip
-        keys.append(
-            {
-                "id": f"key-{name}", "agent": f"agent-{name}", "public_key": b64encode(public).decode(),
-                "created_at": at,
-            }
-        )  # fmt: skip
-        bases.append(
-            {
-                "id": base_id(name), "site": name, "agent": f"agent-{name}", "list_name": LIST, "kind": "full",
-                "base": "", "rows": 0, "size_bytes": 0, "sha256": "", "start": {"schema": SCHEMA}, "state": "loaded",
-                "offset": 0, "started_at": central.YESTERDAY, "loaded_at": central.YESTERDAY, "attempts": 1,
-            }
-        )  # fmt: skip
-    with database.write() as connection:
-        register(connection, [NewSite(name, name, "SP", name) for name in names], by="demo", at=at)
-        connection.execute(sa.update(SITES).values(status="active"))
-        for table, made in ((AGENTS, agents), (AGENT_KEYS, keys), (TRANSMISSIONS, bases)):
-            connection.execute(sa.insert(table), made)

@@ -58,17 +58,13 @@ def main(folder: Path, dsn: str) -> None:
             uploads=Uploads(database, landing, clock, limits=UploadLimits(least_free_bytes=1 << 20)),
             admission=admission,
             learn_activity=learn,
-            background=[loading(lambda: Central(dsn, connections=3), make_loader, admission, _ignore)],
+            background=[loading(lambda: Central(dsn, connections=3), make_loader, admission)],
         )
         server = HubServer(parts, agents_port=0, operators_port=0)
         server.start()
         print(server.agents_address, flush=True)  # noqa: T201 - read by who started it
         sys.stdin.read()
         server.stop()
-
-
-def _ignore(_is_answering: bool) -> None:  # noqa: FBT001 - the shape the measuring asks for
-    """Nobody asks this hub why a site is silent."""
 
 
 if __name__ == "__main__":
