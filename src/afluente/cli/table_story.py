@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
+from afluente.cli.table_owner import owner_and_maker
 from afluente.cli.words import age_text, moment_text, size_text
 from afluente.core.errors import AfluenteError
 
@@ -23,8 +24,6 @@ _OUTCOMES = 200
 
 def show_table(workspace: Workspace, snapshot: Snapshot, console: Console) -> None:
     """Tell what the project and the lake know of a table."""
-    from afluente.cli.commands.tables import owner_and_maker
-
     table, project = snapshot.table, workspace.project
     contract = next((c for c in project.contracts if c.table == table), None)
     model = next((m for m in project.models if m.table == table), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.opening import open_workspace
+from afluente.cli.table_owner import owner_and_maker
 from afluente.cli.table_story import show_table
 from afluente.cli.words import age_text, size_text, table_name
 from afluente.core.errors import UsageError
@@ -16,7 +17,6 @@ from afluente.core.nearest import did_you_mean
 if TYPE_CHECKING:
     from afluente.core.tables import TableName
     from afluente.lake.snapshot import Snapshot
-    from afluente.project.settings import Project
     from afluente.runs.steps.workspace import Workspace
 
 
@@ -70,24 +70,6 @@ def _list(workspace: Workspace, console: Console) -> None:
         console.note("the lake has no tables yet; `afluente run` makes them")
         return
     console.table(rows)
-
-
-def owner_and_maker(project: Project, table: TableName) -> tuple[str, str]:
-    """Who answers for a table, and what makes it."""
-    for model in project.models:
-        if model.table == table:
-            return model.owner, f"model {model.place.file}"
-    for contract in project.contracts:
-        if contract.table == table:
-            return contract.owner, f"contract {contract.place.file}"
-        if contract.table.name == table.name and table.layer in ("quarantine", "repairs"):
-            return contract.owner, f"contract {contract.place.file}"
-    for source in project.sources:
-        if table in source.into:
-            return "", f"source {source.name}"
-        if any(table.layer == "quarantine" and table.name == f"bronze_{into.name}" for into in source.into):
-            return "", f"source {source.name}"
-    return "", "nothing in this project"
 
 
 def _optimize(workspace: Workspace, table: TableName, console: Console) -> None:

@@ -1,0 +1,42 @@
+"""How a command is spelled: the parser that every command has, with the options common to all of them.
+
+Invariant: importing this imports nothing but argparse, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name for it
+
+EXIT_WRONG = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in the shape of every other error, with the nearest right word."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = _nearest(message) or f"see {self.prog} --help"
+        self.exit(EXIT_WRONG, f"error[cli.usage]: {self.prog}: {message}\nhint: {hint}\n")
+
+
+def add_command(commands: Commands, name: str, summary: str) -> Parser:
+    """A command, or an action of one."""
+    parser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="write JSON to standard output")
+    parser.add_argument("-C", dest="folder", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def _nearest(message: str) -> str:
+    if "invalid choice: " not in message:
+        return ""
+    from afluente.core.nearest import did_you_mean
+
+    said, _, listed = message.partition("invalid choice: ")[2].partition(" (choose from ")
+    names = [name.strip(" '\"") for name in listed.rstrip(")").split(",")]
+    return did_you_mean(said.strip("'\""), names)
