@@ -205,7 +205,7 @@ def _run(folder: DataFolder, options: argparse.Namespace) -> int:
 
 def _supervise(folder: DataFolder, options: argparse.Namespace) -> int:
     if options.service:
-        from afluente_agent.service.keeper import own_command
+        from afluente_agent.service.program import own_command
         from afluente_agent.service.windows_service import serve, supervise
 
         command = [*own_command(), "supervise", "--home", str(folder.root.absolute())]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from afluente_agent.service.keeper import Tool, run_tool
+from afluente_agent.service.tool import Tool, run_tool
 
 SHUTTING_DOWN = 0x2000
 """SM_SHUTTINGDOWN of GetSystemMetrics."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from afluente_agent import durable
 from afluente_agent.errors import ServiceError
-from afluente_agent.service.keeper import NAME, Program, Tool, must, run_tool
+from afluente_agent.service.program import NAME, Program
+from afluente_agent.service.tool import Tool, must, run_tool
 
 UNIT = f"{NAME}.service"
 WATCHDOG_UNIT = f"{NAME}-watchdog.service"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from afluente_agent import fact_codes
 from afluente_agent.facts import Leave
-from afluente_agent.service.keeper import Keeper, Program
+from afluente_agent.service.keeper import Keeper
+from afluente_agent.service.program import Program
 
 UNINSTALLED = "uninstalled"
 

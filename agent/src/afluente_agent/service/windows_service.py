@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from afluente_agent.service.keeper import Program, Tool, must, run_tool
+from afluente_agent.service.program import Program
+from afluente_agent.service.tool import Tool, must, run_tool
 from afluente_agent.service.windows_task import WindowsTask
 
 SERVICE = "AfluenteAgente"

@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from afluente_agent.service.keeper import Program, Tool, must, run_tool
+from afluente_agent.service.program import Program
+from afluente_agent.service.tool import Tool, must, run_tool
 
 TASK = r"\Afluente\Agente"
 WATCHDOG_TASK = r"\Afluente\Vigia"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from afluente_agent.errors import ServiceError
 from afluente_agent.service import systemd, windows_service, windows_task
-from afluente_agent.service.keeper import Done, Program, run_tool
+from afluente_agent.service.program import Program
+from afluente_agent.service.tool import Done, run_tool
 from afluente_agent.service.systemd import Systemd
 from afluente_agent.service.watchdog import mark_uninstalled, watch
 from afluente_agent.service.windows_service import WindowsService

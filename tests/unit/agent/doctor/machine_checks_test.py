@@ -18,7 +18,7 @@ from afluente_agent.doctor.checks import (
 )
 from afluente_agent.doctor.pec_place import find_places, parse_proc_net, parse_properties
 from afluente_agent.protocol.messages import to_json
-from afluente_agent.service.keeper import Program
+from afluente_agent.service.program import Program
 from afluente_agent.service.windows_task import TASK, WATCHDOG_TASK, task, watchdog_task
 from afluente_agent.settings import Settings
 

@@ -8,7 +8,7 @@ from afluente_agent.doctor.checks.power import parse_event
 from afluente_agent.doctor.pec_place import folder_in, parse_netstat
 from afluente_agent.doctor.scheduled_task import parse_task
 from afluente_agent.doctor.service_state import ServiceState, parse_sc, parse_systemctl
-from afluente_agent.service.keeper import Program
+from afluente_agent.service.program import Program
 from afluente_agent.service.windows_task import task
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.scheduled_task import ScheduledTask, parse_task
 from afluente_agent.doctor.service_state import ServiceState, state_of
 from afluente_agent.doctor.situation import Situation
-from afluente_agent.service.keeper import NAME
+from afluente_agent.service.program import NAME
 from afluente_agent.service.systemd import WATCHDOG_TIMER
 from afluente_agent.service.windows_service import SERVICE
 from afluente_agent.service.windows_task import TASK, WATCHDOG_TASK
