@@ -18,6 +18,7 @@ from afluente.lake.plan import Commit, Committed
 from afluente.lake.schema import difference
 from afluente.lake.snapshot import Snapshot, foreign_table
 from afluente.lake.store import Store
+from afluente.lake.transactions import transaction_versions
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties
@@ -36,7 +37,7 @@ def commit(store: Store, plan: Commit) -> Committed:
     if newest is not None:
         if newest.is_foreign:
             raise foreign_table(plan.table, newest.obstacle)
-        if newest.transaction_version(plan.app_id) >= plan.app_version:
+        if _stands(store, plan, newest):
             return _repeated(store, plan, newest)
     base = _base(plan, newest)
     check(store, plan, base)
@@ -73,6 +74,18 @@ def _base(plan: Commit, newest: Snapshot | None) -> Snapshot | None:
             f"table {plan.table} moved from version {plan.base_version} to {newest.version}", hint="run the step again"
         )
     return newest
+
+
+def _stands(store: Store, plan: Commit, newest: Snapshot) -> bool:
+    """Whether the plan's transactions are committed; CommitConflict when they moved otherwise than the plan saw them."""
+    stood = transaction_versions(store, newest, plan.transactions)
+    if all(stood[app_id] >= version for app_id, version in plan.transactions.items()):
+        return True
+    if any(stood[app_id] != version for app_id, version in plan.seen.items()):
+        raise CommitConflict(
+            f"part of what was to be committed to table {plan.table} is there already", hint="run the step again"
+        )
+    return False
 
 
 def _write_log(store: Store, plan: Commit, base: Snapshot | None) -> None:
@@ -135,14 +148,14 @@ def _properties(plan: Commit, *, retries: int) -> CommitProperties:
     return CommitProperties(
         custom_metadata=metadata,
         max_commit_retries=retries,
-        app_transactions=[Transaction(plan.app_id, plan.app_version)],
+        app_transactions=[Transaction(app_id, version) for app_id, version in plan.transactions.items()],
     )
 
 
 def _settle(store: Store, plan: Commit, error: Exception) -> Committed:
     """After a failed attempt: done if the log says so, else a conflict, else the failure itself."""
     newest = find(store, plan.table)
-    if newest is not None and newest.transaction_version(plan.app_id) >= plan.app_version:
+    if newest is not None and _stands(store, plan, newest):
         return _repeated(store, plan, newest)
     moved = newest is not None and newest.version != plan.base_version
     if moved or type(error).__name__ == "CommitFailedError":

@@ -33,6 +33,7 @@ from afluente.lake.planning import make_plan
 from afluente.lake.schema import canonical
 from afluente.lake.snapshot import Snapshot
 from afluente.lake.store import Store
+from afluente.lake.transactions import transaction_versions
 from afluente.lake.vacuum import Vacuumed, vacuum
 from afluente.lake.widen import widen
 
@@ -70,6 +71,10 @@ class Lake:
     def filesystem(self) -> Any | None:
         """The fsspec file system to register with DuckDB; None for a local folder, which needs none."""
         return None if self.location.is_local else self._store.fsspec
+
+    def transaction_versions(self, snapshot: Snapshot, app_ids: Iterable[str]) -> dict[str, int]:
+        """The last version that each app id committed; 0 for one that never did. One reading of the log for many."""
+        return transaction_versions(self._store, snapshot, app_ids)
 
     def arrow_filesystem(self) -> Any:
         """The same store as a pyarrow file system."""
@@ -163,12 +168,15 @@ class Lake:
         input_signature: str = "",
         run_id: str = "",
         details: Mapping[str, str] | None = None,
+        also: Mapping[str, int] | None = None,
+        seen: Mapping[str, int] | None = None,
     ) -> Commit:
         """Make a plan pinned to `snapshot` (None: the table is to be made).
 
         upsert takes `keys`: rows whose key comes again are replaced (null equals null; a repeated new key is
         refused). replace_rows takes `column` and `values`: rows that hold one of them are superseded by `files`.
-        replace_partitions replaces the partitions of `files` and those of `partitions`.
+        replace_partitions replaces the partitions of `files` and those of `partitions`. `also` and `seen` make one
+        commit of many transactions (see Commit).
         """
         return make_plan(
             self._store,
@@ -187,6 +195,8 @@ class Lake:
             input_signature=input_signature,
             run_id=run_id,
             details=details,
+            also=also,
+            seen=seen,
         )
 
     def commit(self, plan: Commit) -> Committed:

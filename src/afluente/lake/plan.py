@@ -24,6 +24,10 @@ class Commit:
     `schema` is the whole table's, partition columns included. `app_version` is one more than the snapshot's
     `transaction_version(app_id)` when the step was planned. `partitions` are those that `replace_partitions`
     may touch.
+
+    `also` are further transactions that the same commit makes, app id to version, for a commit that holds the work of
+    many; `seen` are the versions of all of them when it was planned. It is a repeat when all stand, and a conflict when
+    one of them has moved: rows that another commit brought would come twice.
     """
 
     table: TableName
@@ -39,6 +43,13 @@ class Commit:
     input_signature: str = ""
     run_id: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def transactions(self) -> Mapping[str, int]:
+        """Every transaction of the commit: app id to version."""
+        return {**self.also, self.app_id: self.app_version}
 
     @property
     def is_blind_append(self) -> bool:

@@ -37,6 +37,8 @@ def make_plan(
     input_signature: str = "",
     run_id: str = "",
     details: Mapping[str, str] | None = None,
+    also: Mapping[str, int] | None = None,
+    seen: Mapping[str, int] | None = None,
 ) -> Commit:
     """A plan pinned to `snapshot` (None: the table is made).
 
@@ -84,6 +86,8 @@ def make_plan(
         input_signature=input_signature,
         run_id=run_id,
         details=dict(details or {}),
+        also=dict(also or {}),
+        seen=dict(seen or {}),
     )
 
 
