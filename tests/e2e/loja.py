@@ -82,6 +82,7 @@ CONTRACTS = {
       - {name: atualizado_em, logicalType: timestamp, required: true, logicalTypeOptions: {format: "yyyy-MM-dd HH:mm:ss"}}
 """,
     "eventos": """      - {property: write, value: replace_partitions}
+      - {property: delivery, value: file}
     properties:
       - {name: dia, logicalType: date, required: true, partitioned: true, logicalTypeOptions: {format: yyyy-MM-dd}}
       - {name: evento, logicalType: integer, physicalType: bigint, required: true}

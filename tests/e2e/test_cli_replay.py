@@ -16,7 +16,7 @@ WORKER = Path(__file__).with_name("cli_replay_worker.py")
 ONCE_EACH = dict.fromkeys(range(1, 13), 1)
 
 
-@pytest.fixture(params=["append", "upsert", "replace_partitions"])
+@pytest.fixture(params=["append", "upsert"])
 def refused(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """A project whose orders 3, 6, 9 and 12 wait in quarantine, and how its table is written."""
     write = request.param
@@ -115,13 +115,28 @@ def test_rows_of_a_file_that_was_sent_again_are_not_brought_back_beside_their_su
     assert {row["situacao"] for row in rows_of(folder, "silver", "pedidos")} == {"entregue", "cancelado"}
 
 
-def test_a_table_that_is_replaced_is_made_anew_and_says_so(tmp_path: Path) -> None:
-    folder = make_project(tmp_path / "loja", write="replace")
+@pytest.mark.parametrize("write", ["replace", "replace_partitions"])
+def test_a_table_that_is_made_whole_at_each_run_is_made_anew_and_says_so(write: str, tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "loja", write=write)
     assert afluente(folder, "run").returncode == 0
-    correct(folder, "replace")
+    correct(folder, write)
     for _ in range(2):
         done = afluente(folder, "quarantine", "replay", "silver.pedidos")
         assert done.returncode == 0, done.stderr
         assert "made anew" in done.stderr
         assert orders(folder) == ONCE_EACH
+        assert waiting(folder) == []
+
+
+def test_rows_of_a_superseded_delivery_do_not_come_back(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "loja", write="replace_partitions")
+    assert afluente(folder, "run").returncode == 0
+    write_orders(folder, range(21, 28, 2), name="pedidos-sp-de-novo.csv")
+    assert afluente(folder, "run").returncode == 0
+    assert orders(folder) == dict.fromkeys((2, 4, 8, 10, 23, 25), 1)
+    assert waiting(folder) == ["6", "12", "21", "27"]
+    correct(folder, "replace_partitions")
+    for _ in range(2):
+        assert afluente(folder, "quarantine", "replay", "pedidos").returncode == 0
+        assert orders(folder) == dict.fromkeys((2, 4, 6, 8, 10, 12, 21, 23, 25, 27), 1)
         assert waiting(folder) == []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from afluente.conform import deduplicate
+from afluente.conform import deduplicate, deliveries
 from afluente.conform.arrow_types import arrow_schema
 from afluente.conform.compile import ORIGIN, Compiled
 from afluente.conform.finding import counts, masks, word_of
@@ -111,32 +111,38 @@ def conform_files(
     rule = compiled.contract.deduplicate
     is_small = rows_in * len(compiled.columns) <= whole_cells
     is_whole = rule is not None and (dialect == "spark" or not rule.keys or is_small)
+    chunks = _chunks(files, rows_in + 1 if dialect == "spark" or is_whole else chunk_rows)
     has_losers = False
+    left_out = "" if existing is None else _not_stale(compiled, existing)
     try:
+        if compiled.contract.write == "replace_partitions":
+            engine.register(INPUT, [file.path for file in files], bronze_schema)
+            left_out = _find_newest(engine, compiled, chunks, bronze_schema)
         if rule is not None and not is_whole:
             engine.register(INPUT, [file.path for file in files], bronze_schema)
-            duplicates = _find_losers(engine, compiled, existing)
+            duplicates = _find_losers(engine, compiled, left_out)
             has_losers = duplicates.rows > 0
-        limit = rows_in + 1 if dialect == "spark" or is_whole else chunk_rows
-        stale = 0
-        for chunk in _chunks(files, limit):
+        rows_left_out = 0
+        for chunk in chunks:
             engine.register(CHUNK, [file.path for file in chunk], bronze_schema)
             size = sum(file.rows for file in chunk)
-            kept = engine.materialise(ROWS, _rows(compiled, existing, has_losers=has_losers, keep_origin=is_whole))
+            kept = engine.materialise(ROWS, _rows(compiled, left_out, has_losers=has_losers, keep_origin=is_whole))
             if is_whole:
                 duplicates = _losers_among(engine, compiled)
-            stale += size - kept
+            rows_left_out += size - kept
             has_late = is_whole and duplicates.rows > 0
             _write(engine, compiled, folders, tally, has_late=has_late, run_id=run_id, moment=moment)
             engine.drop(ROWS)
             progress(size)
+        rows_left_out -= 0 if is_whole else duplicates.rows
         if existing is not None:
-            duplicates = replace(duplicates, stale=stale - (0 if is_whole else duplicates.rows))
+            duplicates = replace(duplicates, stale=rows_left_out)
     finally:
-        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, INPUT):
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, deliveries.NEWEST, INPUT):
             engine.drop(name)
+    report = _report(compiled, tally, rows_in, duplicates, is_late=is_whole)
     return Conformed(
-        report=_report(compiled, tally, rows_in, duplicates, is_late=is_whole),
+        report=report if existing is not None else replace(report, superseded=rows_left_out),
         schema=arrow_schema(compiled),
         silver=tuple(tally.silver),
         quarantine=tuple(tally.quarantine),
@@ -150,7 +156,7 @@ def conform_table(engine: Engine, compiled: Compiled, table: pa.Table, *, moment
     duplicates = Duplicates()
     try:
         engine.register_arrow(CHUNK, table)
-        engine.materialise(ROWS, _rows(compiled, None, has_losers=False, keep_origin=True))
+        engine.materialise(ROWS, _rows(compiled, "", has_losers=False, keep_origin=True))
         if compiled.contract.deduplicate:
             duplicates = _losers_among(engine, compiled)
         tally = _Tally()
@@ -193,11 +199,27 @@ def _chunks(files: Sequence[BronzeFile], limit: int) -> list[list[BronzeFile]]:
     return chunks
 
 
-def _find_losers(engine: Engine, compiled: Compiled, existing: str | None) -> Duplicates:
+def _find_newest(
+    engine: Engine, compiled: Compiled, chunks: Sequence[Sequence[BronzeFile]], bronze_schema: pa.Schema
+) -> str:
+    """What leaves out the rows of superseded deliveries; nothing where all of INPUT came in one delivery."""
+    if engine.query(deliveries.has_several(compiled, INPUT)).to_pylist()[0]["n"] < 2:
+        return ""
+    found = []
+    for chunk in chunks:
+        engine.register(CHUNK, [file.path for file in chunk], bronze_schema)
+        found.append(engine.query(deliveries.deliveries(compiled, CHUNK)))
+    engine.register_arrow(deliveries.FOUND, pa.concat_tables(found))
+    engine.materialise(deliveries.NEWEST, deliveries.newest(compiled))
+    engine.drop(deliveries.FOUND)
+    return deliveries.not_superseded(compiled)
+
+
+def _find_losers(engine: Engine, compiled: Compiled, left_out: str) -> Duplicates:
     """From the keys of all rows alone, before any chunk is computed."""
     if not engine.materialise(deduplicate.REPEATED, deduplicate.repeated_keys(compiled, INPUT)):
         return Duplicates()
-    rows = f"SELECT c.* FROM ({deduplicate.repeated_rows(compiled, INPUT)}) AS c{_not_stale(compiled, existing)}"
+    rows = f"SELECT c.* FROM ({deduplicate.repeated_rows(compiled, INPUT)}) AS c{left_out}"
     engine.materialise(deduplicate.LOSERS, deduplicate.losers(compiled, f"({rows})"))
     return _duplicates(engine)
 
@@ -225,7 +247,7 @@ def _duplicates(engine: Engine) -> Duplicates:
     return Duplicates(exact=int(total["n"]) - conflicts, conflicting=conflicts, samples=samples)
 
 
-def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_origin: bool) -> str:
+def _rows(compiled: Compiled, left_out: str, *, has_losers: bool, keep_origin: bool) -> str:
     """The chunk's conformed rows; what only rejected or repaired rows need is kept for them alone."""
     d = compiled.dialect
     names = [f"c.{d.identifier(name)}" for name, _ in compiled.columns]
@@ -243,13 +265,13 @@ def _rows(compiled: Compiled, existing: str | None, *, has_losers: bool, keep_or
             " AND b._source = l._source WHERE l._source_row IS NULL)"
         )
     columns = ", ".join([*names, *bronze, *origin, *compiled.words])
-    return f"SELECT {columns} FROM ({compiled.select(source)}) AS c{_not_stale(compiled, existing)}"
+    return f"SELECT {columns} FROM ({compiled.select(source)}) AS c{left_out}"
 
 
-def _not_stale(compiled: Compiled, existing: str | None) -> str:
+def _not_stale(compiled: Compiled, existing: str) -> str:
     """What leaves out the rows (as `c`) that are older than the table's own row of their key."""
     rule = compiled.contract.deduplicate
-    if existing is None or rule is None or rule.by is None or rule.keep != "latest":
+    if rule is None or rule.by is None or rule.keep != "latest":
         return ""
     d = compiled.dialect
     by = d.identifier(rule.by)

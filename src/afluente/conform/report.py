@@ -44,7 +44,10 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of conforming: every row that came is accepted, quarantined, dropped or a duplicate."""
+    """The outcome of conforming: every row that came is accepted, quarantined, dropped, a duplicate or superseded.
+
+    `superseded` rows came in a delivery whose partition came again.
+    """
 
     rows_in: int
     accepted: int
@@ -52,6 +55,7 @@ class Report:
     dropped: int
     duplicates: Duplicates = field(default_factory=Duplicates)
     counts: tuple[Count, ...] = ()
+    superseded: int = 0
 
     def repaired(self) -> int:
         """How many repairs were made (one row may have several)."""

@@ -17,6 +17,7 @@ Classification = Literal["direct_identifier", "quasi_identifier", "sensitive", "
 OnInvalid = Literal["quarantine", "set_null", "keep", "drop"]
 OnMissing = Literal["keep", "quarantine", "set_null", "drop", "default"]
 WriteMode = Literal["replace", "append", "upsert", "replace_partitions"]
+Delivery = Literal["run", "file"]
 Severity = Literal["error", "warning", "info"]
 Scalar = str | int | float | bool
 
@@ -153,7 +154,11 @@ class QualityRule:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What one table promises. `source` is the table it is conformed from; None for a contract of outputs only."""
+    """What one table promises. `source` is the table it is conformed from; None for a contract of outputs only.
+
+    `delivery` is what counts as one delivery where a newer one replaces partitions: all that a run of the source
+    brought, or each file (or other unit) of it.
+    """
 
     id: str
     version: str
@@ -164,6 +169,7 @@ class Contract:
     source: TableName | None = None
     source_place: Place | None = None
     write: WriteMode = "replace"
+    delivery: Delivery = "run"
     deduplicate: Deduplicate | None = None
     references: tuple[Reference, ...] = ()
     row_rules: tuple[RowRule, ...] = ()

@@ -11,7 +11,7 @@ from typing import Literal
 
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import RELEASE, TableName
-from afluente.project.contract import Column, Contract, Deduplicate, Reference, WriteMode
+from afluente.project.contract import Column, Contract, Deduplicate, Delivery, Reference, WriteMode
 from afluente.project.custom_properties import CONTRACT_PROPERTIES, TABLE_PROPERTIES, custom_properties
 from afluente.project.fields import Fields, read_table
 from afluente.project.known import Known
@@ -23,10 +23,11 @@ from afluente.project.read_relationship import read_relationships
 from afluente.project.yaml_node import Node
 
 WRITE_MODES: tuple[WriteMode, ...] = ("replace", "append", "upsert", "replace_partitions")
+DELIVERIES: tuple[Delivery, ...] = ("run", "file")
 REPAIRS: tuple[Literal["count", "log"], ...] = ("count", "log")
 KEEP: tuple[Literal["latest", "first", "most_complete"], ...] = ("latest", "first", "most_complete")
 OLDEST_API = (3, 1)
-_OF_TABLES = ("from", "write", "deduplicate", "repairs")
+_OF_TABLES = ("from", "write", "delivery", "deduplicate", "repairs")
 
 _API_VERSION = re.compile(r"v(\d+)\.(\d+)\.\d+")
 
@@ -98,6 +99,7 @@ def _table(
         source=source,
         source_place=mistakes.place(custom.get("from")) if source is not None else None,
         write=write,
+        delivery=custom.choice("delivery", DELIVERIES, "run"),
         deduplicate=_deduplicate(custom),
         references=tuple(references),
         row_rules=tuple(rules.rows),
@@ -182,6 +184,13 @@ def _check_writing(contract: Contract, custom: Fields, mistakes: Mistakes) -> No
     if contract.write == "replace_partitions" and not contract.partition_by:
         mistakes.add(
             "contract.write", f"{contract.table} replaces partitions it has not", node, hint="partitioned: true"
+        )
+    if contract.write != "replace_partitions" and "delivery" in custom:
+        mistakes.add(
+            "contract.write",
+            f"{contract.table} says what a delivery is, and keeps the rows of every delivery",
+            custom.get("delivery"),
+            hint="write: replace_partitions, or leave delivery out",
         )
     if contract.columns and len(contract.partition_by) == len(contract.columns):
         mistakes.add("contract.partition", f"every column of {contract.table} is a partition", contract.place)

@@ -128,6 +128,14 @@ MISTAKES = {
     "write_partitions": Mistake(
         C, "value: replace}", "value: replace_partitions}", "contract.write", "replace_partitions", "partitioned"
     ),
+    "write_delivery": Mistake(
+        C,
+        "write, value: replace}",
+        "write, value: replace}\n      - {property: delivery, value: file}",
+        "contract.write",
+        "{property: delivery",
+        "replace_partitions",
+    ),
     "from_unknown": Mistake(
         C,
         "value: bronze.clientes",

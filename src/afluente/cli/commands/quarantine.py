@@ -179,8 +179,8 @@ def _replay(workspace: Workspace, text: str, console: Console) -> int:
         raise UsageError(
             "quarantine.empty", f"no row of {contract.table} was refused", hint="there is nothing to bring back"
         )
-    if contract.write == "replace":
-        console.note(f"{contract.table} is replaced at each run: it is made anew from all rows of {contract.source}")
+    if contract.write in ("replace", "replace_partitions"):
+        console.note(f"{contract.table} is made whole at each run: it is made anew from all rows of {contract.source}")
     before = _waiting(workspace, quarantine)
     plan = replay_plan(contract)
     with RunView(console) as view:

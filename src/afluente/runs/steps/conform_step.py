@@ -254,7 +254,7 @@ class ConformStep:
         """Whether the table and new rows give what all rows together give.
 
         Rows that give way to rows of an earlier commit cannot be told from the new ones alone, save the older of
-        one key; and a partition is only whole when all its rows are taken.
+        one key; and which delivery of a partition stands is told from all of them.
         """
         contract = self._contract
         rule = contract.deduplicate
@@ -365,6 +365,7 @@ def _details(conformed: Conformed, task: _Task) -> dict[str, Json]:
         "duplicates_exact": report.duplicates.exact,
         "duplicates_conflicting": report.duplicates.conflicting,
         "duplicates_stale": report.duplicates.stale,
+        "superseded": report.superseded,
         "conflicts": conflicts,
         "rejects": rejects,
     }

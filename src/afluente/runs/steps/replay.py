@@ -58,9 +58,9 @@ def contract_of(project: Project, table: str) -> Contract:
 
 
 def replay_plan(contract: Contract) -> Plan:
-    """One step: a table that is replaced at each run is made anew; any other gets its quarantined rows back."""
+    """One step: a table that is made whole at each run is made anew; any other gets its quarantined rows back."""
     name = str(contract.table)
-    if contract.write == "replace":
+    if contract.write in ("replace", "replace_partitions"):
         return Plan((Step(name, "conform", parameters={"full_refresh": True}),))
     return Plan((Step(f"{KIND}.{name}", KIND, parameters={"table": name}),))
 

@@ -3,7 +3,8 @@
 Invariant: the rows of one unit replace all earlier rows of the same unit in the same commit, so that reading a unit
 again changes nothing. The position that a commit reaches is written down before it, with the transaction that will
 hold it, so that after a crash the lake itself tells which position is true. What cannot be read goes to quarantine
-before its unit is committed.
+before its unit is committed. `_ingested_at` never goes back in a table, whatever the machine's clock does, and what a
+run that was cut had not brought yet comes under the moment of what it had: one delivery, one moment.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 import pyarrow as pa
@@ -32,6 +33,7 @@ from afluente.state.source_positions import SourcePosition
 UNITS_A_COMMIT = 200
 ROWS_A_COMMIT = 5_000_000
 REJECTS_A_UNIT = 100_000
+_TICK = timedelta(microseconds=1)
 _INSTANT = pa.timestamp("us", tz="UTC")
 _FAILURE = pa.struct([(name, pa.string()) for name in ("rule", "column", "value", "reason", "reason_en")])
 REJECT_SCHEMA = pa.schema(
@@ -53,20 +55,29 @@ REJECT_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A position and the transaction of bronze that reaches it. An empty `table_id` is a table not made yet."""
+    """A position and the transaction of bronze that reaches it. An empty `table_id` is a table not made yet.
+
+    `open_at` is the moment of a delivery that is not whole yet at this position; empty when none is.
+    """
 
     position: Position
     table_id: str
     app_version: int
+    open_at: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        return {"position": dict(self.position), "table_id": self.table_id, "app_version": self.app_version}
+        fields: dict[str, Json] = {
+            "position": dict(self.position),
+            "table_id": self.table_id,
+            "app_version": self.app_version,
+        }
+        return fields | {"open_at": self.open_at} if self.open_at else fields
 
     @classmethod
     def parse(cls, value: Json) -> _Mark | None:
         match value:
-            case {"position": dict(position), "table_id": str(table_id), "app_version": int(version)}:
-                return cls(cast("Position", position), table_id, version)
+            case {"position": dict(position), "table_id": str(table_id), "app_version": int(version), **others}:
+                return cls(cast("Position", position), table_id, version, str(others.get("open_at", "")))
         return None
 
     def is_held_by(self, snapshot: Snapshot, app_id: str) -> bool:
@@ -93,17 +104,29 @@ class SourceStep:
         self._spelled: dict[str, str] = {}
 
     def prepare(self) -> Mapping[str, Json]:
-        """The moment its rows will say they came."""
-        return {"at": self._now.isoformat()}
+        """The moment its rows will say they came: now, and later than all that came before."""
+        mark = self._mark()
+        if mark is not None and mark.open_at:
+            return {"at": mark.open_at}
+        bronze = self._lake.find(self._table)
+        came = [file.maximum.get("_ingested_at") for file in bronze.live] if bronze is not None else []
+        newest = max((moment for moment in came if isinstance(moment, datetime)), default=None)
+        now = self._workspace.clock.now()
+        return {"at": (now if newest is None else max(now, newest + _TICK)).isoformat()}
 
     def has_news(self) -> bool:
         """Whether the source has a unit that was not brought in yet. It may land the first one; nothing else."""
         if not self._lake.exists(self._table):
             return True
-        return next(iter(self._workspace.source(self._name).read(self._position())), None) is not None
+        mark = self._mark()
+        if mark is not None and mark.open_at:
+            return True
+        position = {} if mark is None else mark.position
+        return next(iter(self._workspace.source(self._name).read(position)), None) is not None
 
     def run(self, durable_input: Mapping[str, Json]) -> StepOutcome:
-        position = self._position()
+        mark = self._mark()
+        position = {} if mark is None else mark.position
         self._now = datetime.fromisoformat(str(durable_input["at"]))
         source = self._workspace.source(self._name)
         reading = source.read(position)
@@ -119,11 +142,11 @@ class SourceStep:
             rows += taken
             rejected += refused
             if len(pending.sources) >= UNITS_A_COMMIT or pending.rows >= ROWS_A_COMMIT:
-                version = self._commit(pending, landed.position)
+                version = self._commit(pending, landed.position, is_whole=False)
                 pending = _Pending()
         if pending.sources:
             version = self._commit(pending, reading.position)
-        elif reading.position != position:
+        elif units or reading.position != position or (mark is not None and mark.open_at):
             self._save(reading.position)
         if not units:
             return StepOutcome(status="unchanged", rows_in=0, rows_out=0, rows_rejected=0, bytes=0)
@@ -187,25 +210,27 @@ class SourceStep:
             ]
             yield pa.record_batch(arrays, schema=schema)
 
-    def _position(self) -> Position:
-        """How far the source was read, as bronze itself confirms; empty when it does not."""
+    def _mark(self) -> _Mark | None:
+        """How far the source was read, as bronze itself confirms; None when it does not."""
         snapshot = self._lake.find(self._table)
         with self._workspace.state.read() as connection:
             found = source_positions.find(connection, self._name)
         if snapshot is None or found is None:
-            return {}
+            return None
         for name in ("next", "saved"):
             mark = _Mark.parse(found.position.get(name))
             if mark is not None and mark.is_held_by(snapshot, self._app_id):
-                return mark.position
-        return {}
+                return mark
+        return None
 
-    def _commit(self, pending: _Pending, position: Position) -> int:
+    def _commit(self, pending: _Pending, position: Position, *, is_whole: bool = True) -> int:
+        """Commit units. `is_whole`: with them the source is read to its end."""
         self._commit_rejects(pending)
         schema = pending.schema()
         snapshot = self._lake.find(self._table)
         app_version = self._next_version(snapshot)
-        self._note(_Mark(position, "" if snapshot is None else snapshot.table_id, app_version))
+        open_at = "" if is_whole else self._now.isoformat()
+        self._note(_Mark(position, "" if snapshot is None else snapshot.table_id, app_version, open_at))
         if snapshot is not None:
             _check_types(self._name, snapshot.schema, schema)
             if set(schema.names) - set(snapshot.schema.names):
@@ -229,7 +254,7 @@ class SourceStep:
         committed = self._lake.write(self._table, planner)
         if committed is None:
             raise RunError("runs.nothing_committed", f"step source.{self._name} committed nothing")
-        self._save(position)
+        self._save(position, open_at)
         return committed.version
 
     def _next_version(self, snapshot: Snapshot | None) -> int:
@@ -289,10 +314,10 @@ class SourceStep:
             now = self._workspace.clock.now()
             source_positions.save(connection, SourcePosition(self._name, noted, self._run_id, now))
 
-    def _save(self, position: Position) -> None:
+    def _save(self, position: Position, open_at: str = "") -> None:
         snapshot = self._lake.find(self._table)
         table_id = "" if snapshot is None else snapshot.table_id
-        mark = _Mark(position, table_id, self._next_version(snapshot) - 1)
+        mark = _Mark(position, table_id, self._next_version(snapshot) - 1, open_at)
         saved = SourcePosition(self._name, {"saved": mark.to_json()}, self._run_id, self._workspace.clock.now())
         with self._workspace.state.write() as connection:
             source_positions.save(connection, saved)
