@@ -73,6 +73,7 @@ class HubClient:
         identity: Identity,
         *,
         now: Callable[[], float],
+        answer_seconds: float = ANSWER_SECONDS,
         transport: httpx.BaseTransport | None = None,
         on_offset: Callable[[int, int], None] | None = None,
         on_failure: Callable[[Failure], None] | None = None,
@@ -92,6 +93,7 @@ class HubClient:
         self.identity = identity
         self.clock = HubClock(now, offset_seconds=settings.clock_offset_seconds)
         self._settings = settings
+        self._answer_seconds = answer_seconds
         self._transport = transport
         self._on_offset = on_offset
         self._on_failure = on_failure
@@ -292,7 +294,7 @@ class HubClient:
             verify=trust(self._settings.ca_file) if self.hub.startswith("https:") else False,
             proxy=proxy if proxy not in ("", NO_PROXY) and self._transport is None else None,
             trust_env=not proxy,
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(self._answer_seconds, connect=min(CONNECT_SECONDS, self._answer_seconds)),
             transport=self._transport,
             follow_redirects=False,
             headers={"User-Agent": "afluente-agent", "Accept-Encoding": "identity"},

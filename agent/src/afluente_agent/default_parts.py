@@ -6,6 +6,7 @@ Invariant: each is loaded when it is first called, so that an agent that waits s
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from afluente_agent import __version__
@@ -29,14 +30,16 @@ UNKNOWN_LIST = ""
 """What the spool calls the list of a transmission it can no longer read: it may be any of them."""
 
 
-def default_parts(folder: DataFolder, *, leave: Leave, clock: HubClock) -> Parts:
-    """The parts of the agent of a folder."""
-    return _DefaultParts(folder, leave, clock).parts()
+def default_parts(
+    folder: DataFolder, *, leave: Leave, clock: HubClock, pause: Callable[[float], None] = time.sleep
+) -> Parts:
+    """The parts of the agent of a folder. `pause` lets seconds pass while sending waits."""
+    return _DefaultParts(folder, leave, clock, pause).parts()
 
 
 class _DefaultParts:
-    def __init__(self, folder: DataFolder, leave: Leave, clock: HubClock) -> None:
-        self._folder, self._leave, self._clock = folder, leave, clock
+    def __init__(self, folder: DataFolder, leave: Leave, clock: HubClock, pause: Callable[[float], None]) -> None:
+        self._folder, self._leave, self._clock, self._pause = folder, leave, clock, pause
         self._updates = UpdateFolder(folder.root)
         self._health = HealthFile.from_environment(self._updates)
         self._alive_at = 0.0
@@ -114,10 +117,11 @@ class _DefaultParts:
         )
 
     def _sleep(self, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0:
+        left = seconds
+        while left > 0:
             self._alive()
-            time.sleep(min(left, ALIVE_SECONDS))
+            self._pause(min(left, ALIVE_SECONDS))
+            left -= ALIVE_SECONDS
 
     def _alive(self) -> None:
         if time.monotonic() - self._alive_at >= ALIVE_SECONDS:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from afluente_agent import client as client_module
 from afluente_agent.client import HubClient
 from afluente_agent.errors import HubError, RefusedError, UnreachableError
 from afluente_agent.failure import Failure
@@ -28,11 +27,14 @@ HOUR = 3600
 YEAR = 365 * 24 * HOUR
 
 
-def opened(folder: DataFolder, *, now: Callable[[], float] = time.time, **changes: object) -> HubClient:
+def opened(
+    folder: DataFolder, *, now: Callable[[], float] = time.time, answer_seconds: float = 90, **changes: object
+) -> HubClient:
     store = SettingsStore(folder)
     settings = store.update(**changes)
     failures: list[Failure] = []
-    client = HubClient(settings, IdentityStore(folder.identity).load(), now=now, on_failure=failures.append)
+    identity = IdentityStore(folder.identity).load()
+    client = HubClient(settings, identity, now=now, answer_seconds=answer_seconds, on_failure=failures.append)
     client.failures = failures  # type: ignore[attr-defined]
     return client
 
@@ -178,16 +180,13 @@ def test_a_server_that_hangs_up_is_a_lost_connection(hub: SmallHub, enrolled: Da
     assert failure_of(opened(enrolled)).code == "connection_lost"
 
 
-def test_a_server_that_says_nothing_is_a_timeout(
-    hub: SmallHub, enrolled: DataFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_says_nothing_is_a_timeout(hub: SmallHub, enrolled: DataFolder) -> None:
     def slow(_method: str, _path: str) -> tuple[int, dict[str, str], bytes]:
         time.sleep(1.5)
         return 200, {}, b""
 
     hub.override = slow
-    monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.3)
-    failure = failure_of(opened(enrolled))
+    failure = failure_of(opened(enrolled, answer_seconds=0.3))
     assert (failure.code, failure.evidence["stage"]) == ("timeout", "read")
 
 
