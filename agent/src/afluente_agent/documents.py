@@ -18,6 +18,7 @@ from afluente_agent import durable
 from afluente_agent.errors import CatalogueError
 from afluente_agent.protocol.limits import MAX_CHUNK_BYTES
 from afluente_agent.protocol.messages import MessageError, SignedDocument, from_json, to_json
+from afluente_agent.schedule import WEEK_DAYS, WeekPlan
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 CONTEXT = b"afluente-document-v1\0"
@@ -26,6 +27,7 @@ HEARTBEAT_BOUNDS = (60, 86_400)
 LEAST_CHUNK_BYTES = 16 * 1024
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 MOST_KEYS = 10
+MOST_ZONE_MINUTES = 14 * 60
 
 
 def check(document: SignedDocument, *, kind: str, hub_keys: tuple[str, ...]) -> Mapping[str, object]:
@@ -77,21 +79,46 @@ def kept(folder: DataFolder, kind: str, *, hub_keys: tuple[str, ...]) -> SignedD
 
 
 def _configured(settings: Settings, content: Mapping[str, object], version: int) -> Settings:
+    """What operators published is taken once: a newer configuration around the same one leaves what a remedy changed."""
     keys = content.get("hub_keys")
     hub_keys = settings.hub_keys
     if isinstance(keys, list) and 0 < len(keys) <= MOST_KEYS and all(isinstance(key, str) for key in keys):
         hub_keys = tuple(str(key) for key in keys)
-    send_at = content.get("send_at", settings.send_at)
-    is_time = isinstance(send_at, str) and (send_at == "" or TIME_OF_DAY.fullmatch(send_at) is not None)
-    return replace(
+    based_on = content.get("based_on", version)
+    known = replace(
         settings,
         configuration_version=version,
+        configuration_base=_bounded(based_on, version, 0, version),
         hub_keys=hub_keys,
+        week=_week(content.get("send_plan"), settings.week),
+    )
+    if based_on == (settings.configuration_base or settings.configuration_version):
+        return known
+    send_at = content.get("send_at", settings.send_at)
+    is_time = isinstance(send_at, str) and _is_time(send_at)
+    return replace(
+        known,
         heartbeat_seconds=_bounded(content.get("heartbeat_seconds"), settings.heartbeat_seconds, *HEARTBEAT_BOUNDS),
         chunk_bytes=_bounded(content.get("chunk_bytes"), settings.chunk_bytes, LEAST_CHUNK_BYTES, MAX_CHUNK_BYTES),
         most_bytes_per_second=_bounded(content.get("most_bytes_per_second"), settings.most_bytes_per_second, 0, 2**40),
         send_at=str(send_at) if is_time else settings.send_at,
     )
+
+
+def _week(value: object, otherwise: WeekPlan) -> WeekPlan:
+    if not isinstance(value, dict):
+        return otherwise
+    times, minutes = value.get("times"), value.get("zone_minutes")
+    if not isinstance(times, list) or len(times) != WEEK_DAYS:
+        return otherwise
+    if not all(isinstance(text, str) and _is_time(text) for text in times):
+        return otherwise
+    is_zone = isinstance(minutes, int) and not isinstance(minutes, bool) and abs(minutes) <= MOST_ZONE_MINUTES
+    return WeekPlan(tuple(times), minutes) if is_zone else otherwise
+
+
+def _is_time(text: str) -> bool:
+    return text == "" or TIME_OF_DAY.fullmatch(text) is not None
 
 
 def _bounded(value: object, otherwise: int, least: int, most: int) -> int:

@@ -17,6 +17,7 @@ from afluente_agent.failure import Failure
 from afluente_agent.identity import Identity, IdentityStore
 from afluente_agent.machine import describe, new_install_id
 from afluente_agent.protocol.messages import EnrolmentAnswer, EnrolmentRequest
+from afluente_agent.schedule import WeekPlan
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _ask(client: HubClient, request: EnrolmentRequest) -> EnrolmentAnswer:
     try:
         return client.call("POST", "/v1/enrol", request, EnrolmentAnswer, is_signed=False)
     except RefusedError as error:
-        if error.code in ("hub.http_status", "hub.answer") or error.status in (429, 500, 502, 503, 504):
+        if error.is_of_stranger or error.status in (429, 500, 502, 503, 504):
             raise
         hint = (
             "Apague a pasta de dados copiada de outra máquina e rode a instalação de novo."
@@ -142,7 +143,15 @@ def _begin_anew(store: SettingsStore, identities: IdentityStore) -> Settings:
     identities.set_aside()
     return store.change(
         lambda before: replace(
-            before, agent="", decision="", sequence=0, configuration_version=0, catalogue_version=0, install_id=""
+            before,
+            agent="",
+            decision="",
+            sequence=0,
+            configuration_version=0,
+            configuration_base=0,
+            catalogue_version=0,
+            week=WeekPlan(),
+            install_id="",
         )
     )
 

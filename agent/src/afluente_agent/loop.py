@@ -211,12 +211,10 @@ class Loop:
         settings, at = self.store.load(), self.client.clock.time()
         if not self.client.clock.is_confirmed and settings.last_extracted_at > at:
             return schedule.jittered(IDLE_SECONDS, self._dice)
-        if settings.catalogue_version == 0 or not schedule.is_due(
-            at, settings.last_extracted_at, send_at=settings.send_at, agent=settings.agent
-        ):
+        planned = schedule.planned_before(at, send_at=settings.send_at, agent=settings.agent, week=settings.week)
+        if settings.catalogue_version == 0 or not schedule.is_due(at, settings.last_extracted_at, planned=planned):
             return schedule.jittered(IDLE_SECONDS, self._dice)
-        if schedule.is_missed(at, settings.last_extracted_at, send_at=settings.send_at, agent=settings.agent):
-            planned = schedule.planned_before(at, send_at=settings.send_at, agent=settings.agent)
+        if schedule.is_missed(at, settings.last_extracted_at, planned=planned):
             self._leave(fact_codes.MISSED_RUN, planned=planned, now=at)
         self._extract(settings)
         return schedule.jittered(IDLE_SECONDS, self._dice)

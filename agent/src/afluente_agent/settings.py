@@ -17,6 +17,7 @@ from afluente_agent import durable
 from afluente_agent.errors import SettingsError
 from afluente_agent.protocol.limits import CHUNK_BYTES, HEARTBEAT_SECONDS
 from afluente_agent.protocol.messages import MessageError, from_json, to_json
+from afluente_agent.schedule import WeekPlan
 
 FOLDER_VARIABLE = "AFLUENTE_AGENT_HOME"
 MOST_SETTINGS_BYTES = 256 * 1024
@@ -68,8 +69,10 @@ class Settings:
     authorities to trust (PEM). Times are the hub's, in seconds.
 
     The `pec_...` fields are empty where PEC is found
-    by itself; `pec_credentials` is a file. `send_at` is HH:MM of the site's clock, empty for any hour; `remedy_outcomes` what became of the
-    last remedies by their ids, and `untold_remedies` those that no heartbeat told yet.
+    by itself; `pec_credentials` is a file. `send_at` is HH:MM of the site's clock, empty for any hour; `week` is the plan
+    that the hub learned, followed where `send_at` is empty. `configuration_base` is the version that operators
+    published and that was taken last, by itself or within a configuration of the site's own. `remedy_outcomes` is what
+    became of the last remedies by their ids, and `untold_remedies` those that no heartbeat told yet.
     """
 
     hub: str = ""
@@ -89,6 +92,8 @@ class Settings:
     chunk_bytes: int = CHUNK_BYTES
     most_bytes_per_second: int = 0
     send_at: str = ""
+    week: WeekPlan = field(default_factory=WeekPlan)
+    configuration_base: int = 0
     last_extracted_at: int = 0
     last_sent_at: int = 0
     pec_version: str = ""

@@ -11,6 +11,7 @@ import binascii
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +21,7 @@ from afluente.fleet.authentication import is_signed_by
 from afluente.fleet.catalogue_check import check_catalogue
 from afluente.fleet.refusal import FleetError
 from afluente.state import audit_chain
-from afluente.state.fleet_schema import DOCUMENTS
+from afluente.state.fleet_schema import DOCUMENTS, SITE_CONFIGURATIONS
 from afluente.state.json_value import Json
 from afluente_agent.protocol.limits import CHUNK_BYTES, HEARTBEAT_SECONDS, MAX_MESSAGE_BYTES
 from afluente_agent.protocol.messages import SignedDocument
@@ -48,6 +49,14 @@ _BODY = sa.select(DOCUMENTS).where(
     DOCUMENTS.c.name == sa.bindparam("named"),
     DOCUMENTS.c.version == sa.bindparam("at_version"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a published document stands: under a name, as a version. Version 0 is none, 1 the built-in one."""
+
+    name: str
+    version: int
 
 
 class HubSigner:
@@ -110,12 +119,8 @@ def publish(
 
     `name` is a site or `default` for a configuration, and the PEC versions (`5.3`, `5.*`, `default`) for a catalogue.
     """
-    if connection.dialect.name != "sqlite":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
-    newest = connection.execute(
-        sa.select(sa.func.coalesce(sa.func.max(DOCUMENTS.c.version), FIRST_VERSION)).where(DOCUMENTS.c.kind == kind)
-    ).scalar_one()
-    version = int(newest) + 1
+    audit_chain.lock(connection)
+    version = next_version(connection, kind)
     whole = {"hub_keys": list(signer.public_keys), **content} if kind == "configuration" else content
     document = signer.sign(kind, version, _body(whole, name=name, version=version))
     if kind == "catalogue":
@@ -145,40 +150,52 @@ def publish(
     return document
 
 
-def configuration_of(connection: sa.Connection, site: str, *, signer: HubSigner) -> SignedDocument:
-    """The newest configuration for a site: its own, the one of all, or the built-in one (version 1). FleetError."""
-    newest = _newest(connection, [site, DEFAULT])
-    found = _first(connection, "configuration", [site, DEFAULT], newest, newer_than=0, signer=signer)
-    return found or signer.sign("configuration", FIRST_VERSION, _body(_built_in(signer), name=DEFAULT, version=1))
+def next_version(connection: sa.Connection, kind: DocumentKind) -> int:
+    """The version that nobody else will take. Whoever needs the audit log's lock too takes that one before."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
+    taken = [sa.select(sa.func.max(DOCUMENTS.c.version)).where(DOCUMENTS.c.kind == kind)]
+    if kind == "configuration":
+        taken.append(sa.select(sa.func.max(SITE_CONFIGURATIONS.c.version)))
+    return max([FIRST_VERSION, *(connection.execute(one).scalar_one() or 0 for one in taken)]) + 1
 
 
-def newer_documents(
-    connection: sa.Connection,
-    site: str,
-    *,
-    configuration_version: int,
-    pec_version: str,
-    catalogue_version: int,
-    signer: HubSigner,
-) -> tuple[SignedDocument | None, SignedDocument | None]:
-    """The configuration for a site and the catalogue for its PEC, each where newer than the version at hand.
-
-    One that cannot be given is held back and logged, so that no heartbeat is refused for it.
-    """
+def newest_places(connection: sa.Connection, site: str, *, pec_version: str) -> tuple[Place, Place]:
+    """Where the newest configuration published for a site stands, and the newest catalogue for its PEC."""
     names = _catalogue_names(pec_version)
-    newest = _newest(connection, [site, *names])
-    given: list[SignedDocument | None] = []
-    wanted: tuple[tuple[DocumentKind, list[str], int], ...] = (
-        ("configuration", [site, DEFAULT], configuration_version),
-        ("catalogue", names, catalogue_version),
+    newest = {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"names": list({site, *names})})}
+    configuration = _first_place("configuration", (site, DEFAULT), newest) or Place(DEFAULT, FIRST_VERSION)
+    return configuration, _first_place("catalogue", names, newest) or Place(DEFAULT, 0)
+
+
+def document_at(connection: sa.Connection, kind: DocumentKind, place: Place, *, signer: HubSigner) -> SignedDocument:
+    """A published document, or the built-in configuration. FleetError when it was changed since."""
+    if kind == "configuration" and place.version == FIRST_VERSION:
+        return signer.sign(kind, FIRST_VERSION, _body(_built_in(signer), name=DEFAULT, version=FIRST_VERSION))
+    row = connection.execute(_BODY, {"of": kind, "named": place.name, "at_version": place.version}).one()
+    document = signed_again(SignedDocument(kind, row.version, row.body, row.key, row.signature), signer=signer)
+    if document is None:
+        raise FleetError(
+            "fleet.document_tampered",
+            f"{kind} '{place.name}' version {place.version} is not signed by a key of this hub",
+            hint="publish it again, and look at the audit log for who published it",
+        )
+    return document
+
+
+def signed_again(kept: SignedDocument, *, signer: HubSigner) -> SignedDocument | None:
+    """A kept document by the key that signs now; None when no key of this hub signed it as it is."""
+    is_ours = kept.key in signer.public_keys and is_signed_by(
+        kept.key, kept.signature, signed_content(kept.kind, kept.body)
     )
-    for kind, among, version in wanted:
-        try:
-            given.append(_first(connection, kind, among, newest, newer_than=version, signer=signer))
-        except FleetError as error:
-            _log.error("a document is held back", extra={"code": error.code})
-            given.append(None)
-    return given[0], given[1]
+    if not is_ours:
+        return None
+    return kept if kept.key == signer.public_keys[0] else signer.sign(kept.kind, kept.version, kept.body)
+
+
+def configuration_body(content: Mapping[str, Json], *, name: str, version: int) -> str:
+    """The text to be signed of a configuration."""
+    return _body(content, name=name, version=version)
 
 
 def _catalogue_names(pec_version: str) -> list[str]:
@@ -187,35 +204,8 @@ def _catalogue_names(pec_version: str) -> list[str]:
     return [*exact, *(".".join([*parts[:size], "*"]) for size in range(len(parts) - 1, 0, -1)), DEFAULT]
 
 
-def _newest(connection: sa.Connection, names: Sequence[str]) -> dict[tuple[str, str], int]:
-    """The newest version of each kind and name among the names."""
-    return {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"names": list(set(names))})}
-
-
-def _first(
-    connection: sa.Connection,
-    kind: DocumentKind,
-    names: Sequence[str],
-    newest: Mapping[tuple[str, str], int],
-    *,
-    newer_than: int,
-    signer: HubSigner,
-) -> SignedDocument | None:
-    """The newest document of the first of the names that has one; None when it is not newer. FleetError."""
-    name = next((name for name in names if (kind, name) in newest), None)
-    if name is None or newest[kind, name] <= newer_than:
-        return None
-    row = connection.execute(_BODY, {"of": kind, "named": name, "at_version": newest[kind, name]}).one()
-    is_ours = row.key in signer.public_keys and is_signed_by(row.key, row.signature, signed_content(kind, row.body))
-    if not is_ours:
-        raise FleetError(
-            "fleet.document_tampered",
-            f"{kind} '{name}' version {row.version} is not signed by a key of this hub",
-            hint="publish it again, and look at the audit log for who published it",
-        )
-    if row.key == signer.public_keys[0]:
-        return SignedDocument(kind, row.version, row.body, row.key, row.signature)
-    return signer.sign(kind, row.version, row.body)
+def _first_place(kind: DocumentKind, names: Sequence[str], newest: Mapping[tuple[str, str], int]) -> Place | None:
+    return next((Place(name, newest[kind, name]) for name in names if (kind, name) in newest), None)
 
 
 def _built_in(signer: HubSigner) -> dict[str, Json]:

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from afluente.fleet import agents, facts, sites
-from afluente.fleet.documents import HubSigner, configuration_of
+from afluente.fleet.documents import HubSigner
 from afluente.fleet.machine_check import decide
 from afluente.fleet.refusal import FleetError, Refusal
+from afluente.fleet.site_configuration import configuration_at_enrolment
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ENROLMENT_TOKENS, SITES
 from afluente_agent.protocol.messages import Decision, EnrolmentAnswer, EnrolmentRequest
@@ -219,7 +220,7 @@ def _answer(
         decision=decision,
         hub_time=int(at.timestamp()),
         hub_keys=hub_signer.public_keys,
-        configuration=configuration_of(connection, site, signer=hub_signer),
+        configuration=configuration_at_enrolment(connection, site, at=at, signer=hub_signer),
         message_pt=MESSAGES[decision],
     )
 

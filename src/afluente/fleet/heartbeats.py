@@ -6,27 +6,33 @@ transaction that saw it; documents older than the agent's are never given.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from afluente.fleet import agents, facts, remedies, rollout_offers
-from afluente.fleet.documents import HubSigner, newer_documents
+from afluente.fleet import activity, agents, documents, facts, remedies, rollout_offers
+from afluente.fleet.documents import HubSigner, Place
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.machine_check import Continuity, Sighting, follow
-from afluente.fleet.refusal import Refusal
-from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ROLLOUTS, SITES
+from afluente.fleet.refusal import FleetError, Refusal
+from afluente.fleet.send_plan import learned_plan, settled_plan
+from afluente.fleet.site_configuration import Kept, Terms, configuration_for
+from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ROLLOUTS, SITE_CONFIGURATIONS, SITES
 from afluente.state.json_value import Json
 from afluente_agent.protocol.limits import HEARTBEAT_SECONDS
-from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer
+from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer, SignedDocument
 
 LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
 """Called with the site, its time zone and the moment it was seen, at the first heartbeat of each hour."""
 MOST_NAME = 100
 
 _STATE = (
+_log = logging.getLogger(__name__)
+
     sa.select(
         AGENTS.c.machine_hash,
         AGENTS.c.disk_hash,
@@ -40,9 +46,13 @@ _STATE = (
         AGENT_KEYS.c.expires_at.label("key_expires_at"),
         sa.select(ROLLOUTS.c.id).limit(1).exists().label("has_rollouts"),
     )
+        SITE_CONFIGURATIONS.c.version.label("own_version"),
+        SITE_CONFIGURATIONS.c.based_on,
+        SITE_CONFIGURATIONS.c.terms,
     .join(SITES, SITES.c.id == AGENTS.c.site)
     .join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.id)
     .where(AGENTS.c.id == sa.bindparam("agent"), AGENT_KEYS.c.id == sa.bindparam("key"))
+    .outerjoin(SITE_CONFIGURATIONS, SITE_CONFIGURATIONS.c.site == AGENTS.c.site)
 )
 
 _KEEP = (
@@ -129,26 +139,69 @@ def register_heartbeat(
     is_new_hour = row.last_seen_at is None or row.last_seen_at < at.replace(minute=0, second=0, microsecond=0)
     if learn_activity is not None and is_new_hour:
         learn_activity(connection, identity.site, row.timezone, at)
-    configuration, catalogue = newer_documents(
-        connection,
-        identity.site,
-        configuration_version=heartbeat.configuration_version,
-        pec_version=heartbeat.pec_version,
-        catalogue_version=heartbeat.catalogue_version,
-        signer=signer,
-    )
+    update = rollout_offers.offer(connection, identity, at=at, signer=signer) if row.has_rollouts else None
+    given = remedies.to_give(connection, identity.site, at=at)
+    published, catalogue = documents.newest_places(connection, identity.site, pec_version=heartbeat.pec_version)
+
     return HeartbeatAnswer(
         hub_time=int(at.timestamp()),
         next_in_seconds=next_in_seconds,
-        configuration=configuration,
-        catalogue=catalogue,
-        remedies=remedies.to_give(connection, identity.site, at=at),
+        configuration=_unless_held_back(
+            lambda: _configuration(connection, identity, heartbeat, row, published, at=at, signer=signer)
+        ),
+        catalogue=_unless_held_back(lambda: _catalogue(connection, heartbeat, catalogue, signer=signer)),
+        remedies=given,
         needs_key_rotation=row.key_expires_at is None and at - row.key_created_at > agents.KEY_AGE,
-        update=rollout_offers.offer(connection, identity, at=at, signer=signer) if row.has_rollouts else None,
+        update=update,
+    )
+
+
+def _configuration(
+    connection: sa.Connection,
+    identity: AgentIdentity,
+    heartbeat: Heartbeat,
+    row: sa.Row[Any],
+    published: Place,
+    *,
+    at: datetime,
+    signer: HubSigner,
+) -> SignedDocument | None:
+    """The configuration for the site where it is newer. What was learned of its hours is looked at once a day."""
+    own = None if row.own_version is None else Kept(row.own_version, row.based_on, Terms.from_json(row.terms))
+    plan = None if own is None else own.terms.plan
+    if row.last_seen_at is None or row.last_seen_at.date() < at.date():
+        hours = activity.hours_of(connection, identity.site, row.timezone, at=at)
+        plan = settled_plan(plan, learned_plan(hours, identity.site, at=at))
+    return configuration_for(
+        connection,
+        identity.site,
+        base=published,
+        own=own,
+        terms=Terms(plan),
+        newer_than=heartbeat.configuration_version,
+        at=at,
+        signer=signer,
     )
 
 
 def _suspend(connection: sa.Connection, identity: AgentIdentity, heartbeat: Heartbeat, *, at: datetime) -> Cloned:
+def _catalogue(
+    connection: sa.Connection, heartbeat: Heartbeat, published: Place, *, signer: HubSigner
+) -> SignedDocument | None:
+    if published.version <= heartbeat.catalogue_version:
+        return None
+    return documents.document_at(connection, "catalogue", published, signer=signer)
+
+
+def _unless_held_back(given: Callable[[], SignedDocument | None]) -> SignedDocument | None:
+    """A document; one that cannot be given is logged, so that no heartbeat is refused for it."""
+    try:
+        return given()
+    except FleetError as error:
+        _log.error("a document is held back", extra={"code": error.code})
+        return None
+
+
     evidence = {"machine": heartbeat.machine.machine_hash[:12], "sequence": str(heartbeat.sequence)}
     facts.record(connection, site=identity.site, agent=identity.agent, code="clone", at=at, evidence=evidence)
     agents.suspend(connection, identity.agent, by="hub", reason="two machines speak as one installation", at=at)

@@ -15,6 +15,8 @@ from afluente.fleet.activity import ActiveHours
 
 SPREAD_MOST = timedelta(hours=12)
 SHORT_STAY = timedelta(minutes=30)
+LAST_MINUTES_FREE = 5
+"""No site is told a moment so near the end of its hours that it may be off before it has sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def daily_time(hours: ActiveHours, site: str, day: date) -> time | None:
     place = int.from_bytes(hashlib.sha256(site.encode()).digest()[:8], "big") / 2**64 * sum(weights.values())
     for hour, weight in weights.items():
         if place < weight:
-            return time(hour, min(59, int(place / weight * 60)))
+            minutes = 60 if hour + 1 in weights else 60 - LAST_MINUTES_FREE
+            return time(hour, min(minutes - 1, int(place / weight * minutes)))
         place -= weight
-    return time(max(weights), 59)
+    return time(max(weights), 59 - LAST_MINUTES_FREE)

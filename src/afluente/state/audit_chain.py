@@ -38,8 +38,7 @@ def record(
     connection: sa.Connection, *, at: datetime, actor: str, action: str, subject: str, payload: Mapping[str, Json]
 ) -> str:
     """Append an entry and return its hash, the new head. Needs a write transaction."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(AUDIT_LOCK)))
+    lock(connection)
     previous = head(connection)
     digest = entry_hash(at=at, actor=actor, action=action, subject=subject, payload=payload, previous_hash=previous)
     connection.execute(
@@ -54,6 +53,12 @@ def record(
         )
     )
     return digest
+
+
+def lock(connection: sa.Connection) -> None:
+    """Be the one who appends until the transaction ends: for whoever takes further locks before it appends."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(AUDIT_LOCK)))
 
 
 def head(connection: sa.Connection) -> str:

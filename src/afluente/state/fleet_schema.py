@@ -258,6 +258,20 @@ ROLLOUT_AGENTS = sa.Table(
     _text("status"),
     _moment("at"),
     _text("detail"),
+SITE_CONFIGURATIONS = sa.Table(
+    "site_configurations",
+    METADATA,
+    sa.Column("site", sa.Text(), sa.ForeignKey("sites.id"), primary_key=True),
+    sa.Column("version", sa.BigInteger(), nullable=False),
+    sa.Column("based_on", sa.BigInteger(), nullable=False),
+    sa.Column("terms", JSON_TYPE, nullable=False),
+    _text("body"),
+    _text("key"),
+    _text("signature"),
+    _moment("made_at"),
+)
+"""The configuration that the hub made for a site out of the published version `based_on` and what it knows of it."""
+
 )
 """`status`: offered, downloaded, running, healthy, rolled_back, failed."""
 

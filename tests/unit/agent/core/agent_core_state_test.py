@@ -101,8 +101,8 @@ def test_a_planned_reading_comes_once_a_day(at: int, minutes: int, zone: int, ag
             assert (local.hour, local.minute) == divmod(minutes, 60)
         else:
             assert 7 <= local.hour < 11
-        assert schedule.is_due(at, planned - 1, send_at=send_at, agent=agent, zone=place)
-        assert not schedule.is_due(at, planned, send_at=send_at, agent=agent, zone=place)
+        assert schedule.is_due(at, planned - 1, planned=planned)
+        assert not schedule.is_due(at, planned, planned=planned)
 
 
 def test_agents_do_not_all_read_at_the_same_minute() -> None:
