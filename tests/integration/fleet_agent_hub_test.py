@@ -125,7 +125,7 @@ def test_a_wrong_clock_costs_one_refusal_and_no_key(world: HubWorld, folder: Dat
     loop = ticked(folder, skew=skew)
     assert loop.timers.heartbeat.failures == 0
     assert (folder.identity / "current.json").read_bytes() == before
-    assert "clock_corrected" in told(world)
+    assert "clock.offset" in told(world)
 
 
 def test_replayed_and_tampered_requests_are_refused(world: HubWorld, folder: DataFolder) -> None:

@@ -148,7 +148,7 @@ def test_a_bundle_is_kept_under_a_name_of_the_hubs(world, tmp_path):
     assert kept.stat().st_mode & 0o077 == 0
     assert code(world.call(agent, "POST", "/v1/bundle", b"no gzip")) == "bad_bundle"
     with world.database.read() as connection:
-        assert "bundle_received" in {fact.code for fact in facts.of_site(connection, "a")}
+        assert "hub.bundle_received" in {fact.code for fact in facts.of_site(connection, "a")}
 
 
 def test_of_a_sites_bundles_the_newest_ten_stay(world, tmp_path):

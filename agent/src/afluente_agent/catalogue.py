@@ -17,6 +17,7 @@ from typing import Literal
 
 from afluente_agent import documents
 from afluente_agent.errors import CatalogueError
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import MAX_TEXT, MessageError, SignedDocument, from_json
 
 MAX_SQL_CHARACTERS = MAX_TEXT * 8
@@ -106,7 +107,7 @@ def open_catalogue(document: SignedDocument, *, hub_keys: Collection[str], newes
     catalogue = read_catalogue(document.body)
     if catalogue.version < newest_version:
         raise CatalogueError(
-            "catalogue.downgrade",
+            fact_codes.CATALOGUE_DOWNGRADE,
             f"o catálogo {catalogue.version} é mais antigo que o {newest_version}, já recebido",
             f"catalogue {catalogue.version} is older than {newest_version}",
             "Nada foi lido do PEC com ele. Avise a equipe da central.",
@@ -165,5 +166,5 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _refused(message_pt: str, message_en: str) -> CatalogueError:
     return CatalogueError(
-        "catalogue.refused", message_pt, message_en, "Nada foi lido do PEC com ele. Avise a equipe da central."
+        fact_codes.CATALOGUE_REFUSED, message_pt, message_en, "Nada foi lido do PEC com ele. Avise a equipe da central."
     )

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from afluente_agent import tls
 from afluente_agent.clock_offset import HubClock, seconds_of_date
-from afluente_agent.errors import HubError, RefusedError, SettingsError
+from afluente_agent.errors import NOT_ITS_ANSWER, NOT_OF_HUB, HubError, RefusedError, SettingsError
 from afluente_agent.failure import CertificateTimeError, Failure, classify
 from afluente_agent.identity import Identity
 from afluente_agent.protocol.limits import MAX_MESSAGE_BYTES
@@ -145,7 +145,7 @@ class HubClient:
             return from_json(kind, answer.body)
         except MessageError as error:
             raise RefusedError(
-                "hub.answer",
+                NOT_ITS_ANSWER,
                 "a resposta não é do hub: algo no caminho (portal, proxy) respondeu no lugar dele",
                 f"the answer is not the hub's: {error}",
                 "Confira se a rede exige entrar em uma página antes de usar a internet.",
@@ -158,7 +158,7 @@ class HubClient:
         wait = answer.retry_after_seconds(self.clock.time())
         if refusal is None:
             return RefusedError(
-                "hub.http_status",
+                NOT_OF_HUB,
                 f"a resposta foi {answer.status} e não veio do hub",
                 f"an answer with status {answer.status} that is not the hub's",
                 "Confira se um proxy ou firewall bloqueia o endereço do hub.",

@@ -24,6 +24,7 @@ from afluente_agent.extract import Reading, extract
 from afluente_agent.freshness import newest_days
 from afluente_agent.parts import Extraction
 from afluente_agent.pec import ROLE, PecAddress, connected, read_installation
+from afluente_agent.protocol import fact_codes
 from afluente_agent.pseudonym import Pseudonyms
 from afluente_agent.settings import DataFolder, Settings
 from afluente_agent.spool.sink import Listed
@@ -67,7 +68,7 @@ def addresses(settings: Settings) -> list[PecAddress]:
         found += [PecAddress(place.host, password, port, place.database) for port in place.ports]
     if not found:
         raise PecError(
-            "pec.not_found",
+            fact_codes.PEC_NOT_FOUND,
             "o e-SUS PEC não foi encontrado nesta máquina",
             "PEC was not found on this machine",
             "Instale o agente no computador do PEC, ou rode 'afluente-agent doctor' para ver onde ele procura.",
@@ -80,7 +81,7 @@ def _agreed(by: Collecting) -> tuple[Catalogue, Pseudonyms | None]:
     document = documents.kept(by.folder, documents.CATALOGUE, hub_keys=keys)
     if document is None:
         raise CatalogueError(
-            "catalogue.missing",
+            fact_codes.CATALOGUE_MISSING,
             "o hub ainda não enviou o catálogo de listas",
             "there is no catalogue yet",
             "Nada a fazer: ele chega sozinho.",
@@ -117,16 +118,17 @@ async def _collect(
         async with _first_that_answers(by) as (connection, address):
             version = (await read_installation(connection)).version
             freshness = await _freshness(connection)
-        queries = [one for one in catalogue.for_version(version) if only in ("", one.name)]
+        fitting = catalogue.for_version(version)
+        queries = [one for one in fitting if only in ("", one.name)]
         rows = lists = 0
-        failed: list[str] = []
+        failed: list[AgentError] = [] if fitting or not catalogue.lists else [_not_for(version)]
         for query in queries:
             try:
                 async with connected(address) as connection:
                     rows += await _one(connection, query, by, catalogue.version, pseudonyms, freshness, is_full=is_full)
                 lists += 1
             except AgentError as error:
-                failed.append(error.code)
+                failed.append(error)
         return Extraction(lists=lists, rows=rows, pec_version=version, failed=tuple(failed))
     finally:
         breathing.cancel()
@@ -141,7 +143,7 @@ async def _first_that_answers(by: Collecting) -> AsyncIterator[tuple[asyncpg.Con
             try:
                 connection = await stack.enter_async_context(connected(address))
             except PecError as error:
-                if is_last or error.code != "db.down":
+                if is_last or error.code != fact_codes.DB_DOWN:
                     raise
                 continue
             yield connection, address
@@ -185,6 +187,16 @@ async def _one(
             )
         )
     return extracted.rows
+
+
+def _not_for(version: str) -> CatalogueError:
+    return CatalogueError(
+        fact_codes.CATALOGUE_NOT_FOR_VERSION,
+        f"o catálogo não tem listas para o PEC {version}",
+        f"no list of the catalogue is for PEC {version}",
+        "Nada a fazer aqui: a equipe da central prepara as listas para esta versão do PEC.",
+        evidence={"version": version},
+    )
 
 
 async def _freshness(connection: asyncpg.Connection) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from afluente_agent.errors import PecError
+from afluente_agent.protocol import fact_codes
 
 MOST_BYTES = 64 * 1024
 _USER = re.compile(r"^(?:.*[._\s-])?(?:usu[aá]rio|user(?:name)?|role|login)(?:[._\s-].*)?$", re.IGNORECASE)
@@ -32,10 +33,10 @@ def read_credentials(file: Path, *, role: str) -> Credentials:
         with file.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError:
-        raise _missing(role) from None
+        raise _missing(file, role) from None
     password = "" if len(content) > MOST_BYTES else find_password(_decode(content), role=role)
     if not password:
-        raise _missing(role)
+        raise _missing(file, role)
     return Credentials(role, password)
 
 
@@ -67,10 +68,11 @@ def _decode(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def _missing(role: str) -> PecError:
+def _missing(file: Path, role: str) -> PecError:
     return PecError(
-        "pec.credentials_missing",
+        fact_codes.PEC_CREDENTIALS_MISSING,
         f"o arquivo de credenciais do PEC não pôde ser lido ou não traz a senha de {role}",
         f"PEC's credentials file cannot be read or has no password for {role}",
         "Confira o arquivo webserver/config/credenciais.txt na pasta do e-SUS e se o agente pode lê-lo.",
+        evidence={"file": str(file)},
     )

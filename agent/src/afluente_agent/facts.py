@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from afluente_agent import durable, fact_codes
+from afluente_agent import durable
 from afluente_agent.clock_offset import HubClock
 from afluente_agent.errors import JournalError
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import MAX_FACTS_A_MESSAGE
 from afluente_agent.protocol.messages import Fact
 
@@ -166,7 +167,9 @@ class Journal:
         of_drop = sum(_is_of_drop(entry) for entry in read.entries[:dropped])
         read.entries = read.entries[dropped:]
         count = str(before + dropped - of_drop)
-        read.entries.append(Entry(read.last + 1, fact_codes.FACTS_DROPPED, self._clock.local(), True, {"facts": count}))
+        read.entries.append(
+            Entry(read.last + 1, fact_codes.JOURNAL_DROPPED, self._clock.local(), True, {"facts": count})
+        )
         read.last += 1
         self._write_anew(read)
 
@@ -256,7 +259,7 @@ def leaver(journal: Callable[[], Journal]) -> Leave:
 
 
 def _is_of_drop(entry: Entry) -> bool:
-    return entry.code == fact_codes.FACTS_DROPPED and entry.evidence.get("facts", "").isdecimal()
+    return entry.code == fact_codes.JOURNAL_DROPPED and entry.evidence.get("facts", "").isdecimal()
 
 
 def _entry_text(entry: Entry) -> str:

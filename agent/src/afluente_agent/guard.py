@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from afluente_agent.catalogue import Column, ListQuery
 from afluente_agent.errors import CatalogueError, ExtractionError
+from afluente_agent.protocol import fact_codes
 
 if TYPE_CHECKING:
     import asyncpg
@@ -139,10 +140,11 @@ async def _prepare(
         raise drifted(query, "tipo") from None
     except asyncpg.InsufficientPrivilegeError:
         raise ExtractionError(
-            "db.not_readable",
+            fact_codes.DB_NOT_READABLE,
             f"o usuário do banco não pode ler uma tabela da lista {query.name}",
             f"list {query.name}: the role may not read a table",
             "Peça a quem cuida do PEC a permissão de leitura do usuário esus_leitura.",
+            evidence={"list": query.name},
         ) from None
     except asyncpg.QueryCanceledError:
         raise refused(query, "timeout") from None
@@ -229,17 +231,19 @@ def _named(error: Exception) -> str:
 
 def drifted(query: ListQuery, what: str) -> ExtractionError:
     return ExtractionError(
-        "query.schema_drift",
+        fact_codes.QUERY_SCHEMA_DRIFT,
         f"esta versão do PEC não tem '{what}' como a lista {query.name} espera",
         f"list {query.name}: '{what}' is not there or has another type in this version of PEC",
         "Nada a fazer aqui: a equipe da central ajusta a lista para esta versão do PEC.",
+        evidence={"list": query.name, "relation": what},
     )
 
 
 def refused(query: ListQuery, reason: str) -> CatalogueError:
     return CatalogueError(
-        "query.refused",
+        fact_codes.QUERY_REFUSED,
         f"a consulta da lista {query.name} foi recusada pelo agente",
         f"list {query.name}: the query was refused ({reason})",
         "Nada foi lido do PEC com ela. Avise a equipe da central.",
+        evidence={"list": query.name, "reason": reason},
     )

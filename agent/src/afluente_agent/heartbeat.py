@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from afluente_agent import documents, fact_codes
+from afluente_agent import documents
 from afluente_agent.client import HubClient
 from afluente_agent.errors import CatalogueError
 from afluente_agent.facts import Batch, Journal
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import (
     Heartbeat,
     HeartbeatAnswer,

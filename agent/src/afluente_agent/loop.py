@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
-from afluente_agent import __version__, fact_codes, schedule
+from afluente_agent import __version__, schedule
 from afluente_agent.alive import Alive
 from afluente_agent.client import HubClient
+from afluente_agent.error_fact import leave_error, leave_refusal
 from afluente_agent.errors import AgentError, HubError, RefusedError
 from afluente_agent.facts import Journal, leaver
 from afluente_agent.failure import Failure
@@ -24,6 +25,8 @@ from afluente_agent.identity import IdentityStore
 from afluente_agent.key_rotation import rotate
 from afluente_agent.machine import describe
 from afluente_agent.parts import MakeParts, Parts
+from afluente_agent.protocol import fact_codes
+from afluente_agent.protocol.limits import CLOCK_TOLERANCE_SECONDS
 from afluente_agent.protocol.messages import HeartbeatAnswer, Spool
 from afluente_agent.remedies import Deeds, carry_out
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
@@ -102,13 +105,13 @@ class Loop:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop, or until an update asks for a new process."""
-        self._leave(fact_codes.STARTED, version=__version__)
+        self._leave(fact_codes.SERVICE_STARTED, version=__version__)
         self._alive.begin()
         try:
             while not stop.is_set() and not self.must_restart:
                 stop.wait(self.tick())
         finally:
-            self._leave(fact_codes.STOPPED, version=__version__, reason=self._reason_of_stop())
+            self._leave(fact_codes.SERVICE_STOPPED_CLEANLY, version=__version__, reason=self._reason_of_stop())
             self._alive.end()
             self.client.close()
 
@@ -152,7 +155,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - the boundary of the service: one part must not end the others
             timer.failures += 1
             wait = schedule.wait_after(timer.failures + 4, self._dice)
-            self._leave(fact_codes.CRASHED, part=name, error=type(error).__name__)
+            self._leave(fact_codes.SERVICE_CRASHED, part=name, code=type(error).__name__)
             _log.exception("%s crashed", name)
         else:
             timer.failures = 0
@@ -164,7 +167,7 @@ class Loop:
             timer.since = self.client.clock.time()
         timer.failures += 1
         if isinstance(error, RefusedError):
-            self._leave(fact_codes.HTTP_STATUS, status=error.status, code=_hub_code(error))
+            leave_refusal(self._leave, error)
             if error.status in (401, 403):
                 return schedule.jittered(REFUSED_WAIT_SECONDS, self._dice, share=0.3)
         return schedule.wait_after(timer.failures, self._dice, asked_seconds=error.retry_after_seconds)
@@ -183,7 +186,7 @@ class Loop:
         )
         self.parts.reached_hub()
         if timer.failures:
-            self._leave(fact_codes.REACHED, failures=timer.failures, since=timer.since)
+            self._leave(fact_codes.NET_RESTORED, failures=timer.failures, since=timer.since)
         self._obey(answer)
         seconds = answer.next_in_seconds if answer.next_in_seconds > 0 else self.store.load().heartbeat_seconds
         is_more = self._has_more_to_tell or self.journal.waiting() > 0 or bool(self.store.load().untold_remedies)
@@ -215,7 +218,7 @@ class Loop:
         if settings.catalogue_version == 0 or not schedule.is_due(at, settings.last_extracted_at, planned=planned):
             return schedule.jittered(IDLE_SECONDS, self._dice)
         if schedule.is_missed(at, settings.last_extracted_at, planned=planned):
-            self._leave(fact_codes.MISSED_RUN, planned=planned, now=at)
+            self._leave(fact_codes.READING_MISSED, planned=planned, now=at)
         self._extract(settings)
         return schedule.jittered(IDLE_SECONDS, self._dice)
 
@@ -224,13 +227,13 @@ class Loop:
         try:
             extraction = self.parts.extract(settings, only=only, is_full=is_full)
         except AgentError as error:
-            self._leave(fact_codes.EXTRACT_FAILED, code=error.code)
+            leave_error(self._leave, error, otherwise=fact_codes.READING_FAILED)
             self._bring_doctor()
             raise
-        for code in extraction.failed:
-            self._leave(fact_codes.EXTRACT_FAILED, code=code)
+        for failure in extraction.failed:
+            leave_error(self._leave, failure, otherwise=fact_codes.READING_FAILED)
             self._bring_doctor()
-        self._leave(fact_codes.EXTRACTED, lists=extraction.lists, rows=extraction.rows)
+        self._leave(fact_codes.READING_DONE, lists=extraction.lists, rows=extraction.rows)
         pec_version = extraction.pec_version or settings.pec_version
         if only:
             self.store.update(pec_version=pec_version)
@@ -244,16 +247,17 @@ class Loop:
             return schedule.jittered(IDLE_SECONDS, self._dice)
         sending = self.parts.send(self.store.load(), self.client)
         if sending.transmissions:
-            self._leave(fact_codes.SENT, transmissions=sending.transmissions, bytes=sending.size_bytes)
+            self._leave(fact_codes.SEND_DONE, transmissions=sending.transmissions, bytes=sending.size_bytes)
             self.store.update(last_sent_at=self.client.clock.time())
         for name in sending.lists_to_read_whole:
             self._extract(self.store.load(), only=name, is_full=True)
         if sending.failure is not None:
-            self._leave(fact_codes.SEND_FAILED, code=sending.failure.code)
+            if not isinstance(sending.failure, RefusedError):
+                leave_error(self._leave, sending.failure, otherwise=fact_codes.SEND_FAILED)
             raise sending.failure
         if sending.retry_after_seconds:
             seconds = sending.retry_after_seconds
-            self._leave(fact_codes.SLOT_DEFERRED, seconds=int(seconds), reason=sending.reason)
+            self._leave(fact_codes.SEND_WAITING, seconds=int(seconds), reason=sending.reason)
             return schedule.jittered(max(seconds, 5), self._dice, share=0.05)
         return schedule.jittered(IDLE_SECONDS, self._dice)
 
@@ -276,14 +280,17 @@ class Loop:
 
     def _rotate(self) -> str:
         key = rotate(self.identities, self.client).key
-        self._leave(fact_codes.KEY_ROTATED, key=key)
+        self._leave(fact_codes.IDENTITY_KEY_ROTATED, key=key)
         return f"key {key}"
 
     def _waiting(self) -> Spool:
         return self.parts.waiting()
 
     def _on_offset(self, before: int, now: int) -> None:
-        self._leave(fact_codes.CLOCK_CORRECTED, before=before, now=now)
+        if abs(now) > CLOCK_TOLERANCE_SECONDS:
+            self._leave(fact_codes.CLOCK_OFFSET, offset_seconds=-now)
+        else:
+            self._leave(fact_codes.CLOCK_CORRECTED, before=before, now=now)
         self.store.update(clock_offset_seconds=now)
 
     def _on_answer(self) -> None:
@@ -291,7 +298,3 @@ class Loop:
 
     def _on_failure(self, failure: Failure) -> None:
         self._leave(failure.code, **failure.evidence)
-
-
-def _hub_code(error: RefusedError) -> str:
-    return "" if error.code.startswith("hub.") else error.code

@@ -19,12 +19,12 @@ from afluente_agent.settings import DataFolder, Settings
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What was read from PEC into the spool. `failed` are codes, one a list that could not be read."""
+    """What was read from PEC into the spool. `failed` says why, of each list that could not be read."""
 
     lists: int
     rows: int
     pec_version: str = ""
-    failed: tuple[str, ...] = ()
+    failed: tuple[AgentError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

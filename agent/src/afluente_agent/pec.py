@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from afluente_agent.errors import PecError
+from afluente_agent.protocol import fact_codes
 
 if TYPE_CHECKING:
     import asyncpg
@@ -129,33 +130,43 @@ async def connect(address: PecAddress, limits: SessionLimits) -> asyncpg.Connect
             statement_cache_size=0,
             server_settings=limits.settings(),
         )
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
+    except asyncpg.InvalidPasswordError:
         raise PecError(
-            "pec.credentials_changed",
+            fact_codes.PEC_CREDENTIALS_CHANGED,
             f"o banco do PEC não aceita a senha do usuário {address.role}",
             f"PEC's database does not take the password of {address.role}",
             "Confira o arquivo credenciais.txt da pasta do e-SUS ou peça a senha atual a quem cuida do PEC.",
+            evidence={"role": address.role},
+        ) from None
+    except asyncpg.InvalidAuthorizationSpecificationError:
+        raise PecError(
+            fact_codes.DB_NOT_ALLOWED,
+            f"o banco do PEC não deixa o usuário {address.role} entrar a partir desta máquina",
+            f"PEC's database lets {address.role} not in from here",
+            "Peça a quem cuida do PEC que devolva o usuário de leitura, ou rode o instalador do agente de novo.",
+            evidence={"role": address.role, "host": address.host, "port": address.port},
         ) from None
     except asyncpg.TooManyConnectionsError:
         raise PecError(
-            "db.too_many_connections",
+            fact_codes.DB_TOO_MANY_CONNECTIONS,
             "o banco do PEC não aceita mais conexões agora",
             "PEC's database takes no further connection",
             "Nada a fazer: o agente tenta de novo sozinho.",
         ) from None
     except asyncpg.CannotConnectNowError:
         raise PecError(
-            "db.recovering",
+            fact_codes.DB_RECOVERING,
             "o banco do PEC está iniciando ou se recuperando",
             "PEC's database is starting or recovering",
             "Nada a fazer: o agente tenta de novo sozinho.",
         ) from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise PecError(
-            "db.down",
+            fact_codes.DB_DOWN,
             f"o banco do PEC não responde em {address.host}:{address.port}",
             f"PEC's database does not answer: {type(error).__name__}",
             "Confira se o serviço e-SUS-AB-PostgreSQL está em execução neste computador.",
+            evidence={"host": address.host, "port": address.port, "reason": type(error).__name__},
         ) from None
     return connection
 
@@ -192,10 +203,11 @@ async def read_installation(connection: asyncpg.Connection) -> Installation:
             server_version = int(await connection.fetchval("SHOW server_version_num"))
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError):
         raise PecError(
-            "db.not_readable",
+            fact_codes.DB_NOT_READABLE,
             "a tabela tb_config_sistema do PEC não pode ser lida",
             "tb_config_sistema cannot be read",
             "Confira se este é o banco do PEC (esus) e se o usuário esus_leitura tem permissão de leitura.",
+            evidence={"table": "tb_config_sistema"},
         ) from None
     values = {row["co_config_sistema"]: row["ds_texto"] or row["ds_inteiro"] or "" for row in rows}
     found = _SAFE_VERSION.match(values.get("VERSAOBANCODADOS", "").strip())
@@ -209,8 +221,9 @@ async def read_installation(connection: asyncpg.Connection) -> Installation:
 
 def _refused(what_pt: str, what_en: str) -> PecError:
     return PecError(
-        "pec.role_refused",
+        fact_codes.PEC_ROLE_REFUSED,
         f"o usuário do banco {what_pt}; o agente só lê com um usuário que apenas lê",
         f"the role {what_en}; the agent reads only as a role that can do nothing but read",
         "Use o usuário de leitura do PEC, esus_leitura.",
+        evidence={"role": ROLE, "reason": what_pt},
     )

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
-from afluente_agent import fact_codes
 from afluente_agent.documents import HEARTBEAT_BOUNDS, TIME_OF_DAY
 from afluente_agent.errors import AgentError
 from afluente_agent.facts import Leave
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import Remedy
 from afluente_agent.settings import Settings, SettingsStore
 

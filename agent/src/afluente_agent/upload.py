@@ -314,8 +314,7 @@ class _Sender:
             self._sent.transmissions += 1
             return True
         if state.state == "refused":
-            fact, name = trouble.UPLOAD_REFUSED, one.start.list_name
-            self._spool.quarantine(one.id, what=state.reason or "refused", fact=fact, name=name)
+            self._spool.refuse(one, code=state.reason or "refused")
             self._sent.refused += 1
             return True
         return False

@@ -22,6 +22,7 @@ from afluente.fleet.refusal import FleetError, Refusal
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS
 from afluente.state.json_value import Json
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import KeyAnswer, KeyRequest, Machine
 
 AgentStatus = Literal["active", "replaced", "suspended"]
@@ -196,7 +197,14 @@ def rotate_key(connection: sa.Connection, identity: AgentIdentity, request: KeyR
         .where(*others, AGENT_KEYS.c.id != identity.key, AGENT_KEYS.c.revoked_at.is_(None))
         .values(revoked_at=at)
     )
-    facts.record(connection, site=identity.site, agent=identity.agent, code="key_rotated", at=at, evidence={"key": key})
+    facts.record(
+        connection,
+        site=identity.site,
+        agent=identity.agent,
+        code=fact_codes.SITE_KEY_ROTATED,
+        at=at,
+        evidence={"key": key},
+    )
     return KeyAnswer(key, int(at.timestamp()), int(until.timestamp()))
 
 

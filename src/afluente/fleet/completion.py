@@ -25,6 +25,7 @@ from afluente.fleet.landing import LandingStore
 from afluente.fleet.refusal import FleetError
 from afluente.state.database import Database
 from afluente.state.fleet_schema import TRANSMISSIONS
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import MAX_UNPACKED_RATIO
 
 MOST_TRIES = 3
@@ -132,12 +133,12 @@ class Completion:
             if not self._end(connection, row.id, **values):
                 return
             self._landing.discard(row.id)
-            evidence = {"transmission": row.id, "list": row.list_name, "error": code}
+            evidence = {"transmission": row.id, "list": row.list_name, "code": code}
             facts.record(
                 connection,
                 site=row.site,
                 agent=row.agent,
-                code="upload_damaged" if is_again else "upload_refused",
+                code=fact_codes.HUB_UPLOAD_DAMAGED if is_again else fact_codes.HUB_UPLOAD_REFUSED,
                 at=at,
                 evidence=evidence,
             )

@@ -20,6 +20,7 @@ from afluente.fleet.refusal import FleetError, Refusal
 from afluente.fleet.site_configuration import configuration_at_enrolment
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ENROLMENT_TOKENS, SITES
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import Decision, EnrolmentAnswer, EnrolmentRequest
 
 TOKEN_PREFIX = "afl_"  # noqa: S105 - what every token begins with, so that scanners of leaks can find one
@@ -30,6 +31,12 @@ MESSAGES: dict[Decision, str] = {
     "reinstalled": "Reinstalação nesta mesma máquina: tudo segue de onde estava.",
     "migration": "Migração: esta máquina toma o lugar da anterior, que para de enviar.",
     "clone": "Esta instalação parece cópia de outra que ainda funciona. Está suspensa; fale com o suporte.",
+}
+FACTS_OF: dict[Decision, str] = {
+    "new": fact_codes.SITE_ENROLLED,
+    "reinstalled": fact_codes.SITE_REINSTALLED,
+    "migration": fact_codes.SITE_MIGRATION,
+    "clone": fact_codes.SITE_CLONE,
 }
 
 
@@ -174,8 +181,7 @@ def _record(
         evidence |= {"before": before[0].id, "was_alive": "yes" if was_alive else "no"}
     if request.findings:
         evidence["findings"] = ",".join(code[:60] for code in request.findings[:20])
-    code = {"new": "enrolled"}.get(decision, decision)
-    facts.record(connection, site=site, agent=agent, code=code, at=at, evidence=evidence)
+    facts.record(connection, site=site, agent=agent, code=FACTS_OF[decision], at=at, evidence=evidence)
     audit_chain.record(
         connection,
         at=at,

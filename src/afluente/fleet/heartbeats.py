@@ -23,6 +23,7 @@ from afluente.fleet.send_plan import learned_plan, settled_plan
 from afluente.fleet.site_configuration import Kept, Terms, configuration_for
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ROLLOUTS, SITE_CONFIGURATIONS, SITES
 from afluente.state.json_value import Json
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import HEARTBEAT_SECONDS
 from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer, SignedDocument
 
@@ -203,7 +204,9 @@ def _unless_held_back(given: Callable[[], SignedDocument | None]) -> SignedDocum
 
 
     evidence = {"machine": heartbeat.machine.machine_hash[:12], "sequence": str(heartbeat.sequence)}
-    facts.record(connection, site=identity.site, agent=identity.agent, code="clone", at=at, evidence=evidence)
+    facts.record(
+        connection, site=identity.site, agent=identity.agent, code=fact_codes.SITE_CLONE, at=at, evidence=evidence
+    )
     agents.suspend(connection, identity.agent, by="hub", reason="two machines speak as one installation", at=at)
     return Cloned(
         Refusal(
@@ -227,15 +230,15 @@ def _note(
     """The facts that the hub sees by itself: a changed machine, a sequence that went back, another PEC or agent."""
     noted: list[tuple[str, dict[str, str]]] = []
     if continuity == "machine_changed":
-        noted.append(("machine_changed", {"machine": heartbeat.machine.machine_hash[:12]}))
+        noted.append((fact_codes.SITE_MACHINE_CHANGED, {"machine": heartbeat.machine.machine_hash[:12]}))
     if continuity == "went_back":
-        noted.append(("sequence_back", {"before": str(before.sequence), "now": str(heartbeat.sequence)}))
+        noted.append((fact_codes.SITE_SEQUENCE_BACK, {"before": str(before.sequence), "now": str(heartbeat.sequence)}))
     if before.pec_version and heartbeat.pec_version and before.pec_version != heartbeat.pec_version[:MOST_NAME]:
         versions = {"before": before.pec_version, "now": heartbeat.pec_version[:MOST_NAME]}
-        noted.append(("pec_upgraded", versions))
+        noted.append((fact_codes.SITE_PEC_UPGRADED, versions))
     if before.agent_version and before.agent_version != heartbeat.machine.agent_version[:MOST_NAME]:
         versions = {"before": before.agent_version, "now": heartbeat.machine.agent_version[:MOST_NAME]}
-        noted.append(("agent_updated", versions))
+        noted.append((fact_codes.SITE_AGENT_UPDATED, versions))
     for code, evidence in noted:
         facts.record(connection, site=identity.site, agent=identity.agent, code=code, at=at, evidence=evidence)
 

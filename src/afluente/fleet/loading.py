@@ -27,6 +27,7 @@ from afluente.fleet.landed import OpenLanded, unpacked, verify
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.transmission import Transmission
 from afluente.state.database import Database
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import MAX_UNPACKED_RATIO
 
 WAITS_FOR_BASE = ("receiving", "landed", "loading")
@@ -249,10 +250,10 @@ class Loader:
                     error_code=error.code,
                 )  # fmt: skip
                 if transmission.attempts == self._settings.stuck_after_attempts:
-                    self._record(connection, transmission, "loading_stuck", error.code, at)
+                    self._record(connection, transmission, fact_codes.HUB_LOAD_STUCK, error.code, at)
                 return self._ended(transmission, "waiting", error)
             if claims.refuse(connection, transmission, worker=self.worker, error_code=error.code):
-                self._record(connection, transmission, "transmission_refused", error.code, at)
+                self._record(connection, transmission, fact_codes.HUB_LOAD_REFUSED, error.code, at)
         return self._ended(transmission, "refused", error)
 
     def _is_base_coming(self, connection: sa.Connection, transmission: Transmission) -> bool:
@@ -267,7 +268,7 @@ class Loader:
     def _record(
         connection: sa.Connection, transmission: Transmission, code: str, error_code: str, at: datetime
     ) -> None:
-        evidence = {"transmission": transmission.id, "list": transmission.list_name, "error": error_code}
+        evidence = {"transmission": transmission.id, "list": transmission.list_name, "code": error_code}
         facts.record(connection, site=transmission.site, agent=transmission.agent, code=code, at=at, evidence=evidence)
 
     @staticmethod

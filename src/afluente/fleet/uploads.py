@@ -27,6 +27,7 @@ from afluente.fleet.refusal import Refusal
 from afluente.fleet.upload_check import check_start, invalid, is_id
 from afluente.state.database import Database
 from afluente.state.fleet_schema import SITES, TRANSMISSIONS
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import MAX_CHUNK_BYTES, MAX_TRANSMISSION_BYTES
 from afluente_agent.protocol.messages import TransmissionStart, TransmissionState, to_json
 
@@ -179,7 +180,14 @@ class Uploads:
             self._landing.discard(row.id)
             connection.execute(sa.delete(table).where(table.c.id == row.id))
             evidence = {"transmission": row.id, "list": row.list_name, "offset": str(row.offset)}
-            facts.record(connection, site=row.site, agent=row.agent, code="upload_abandoned", at=at, evidence=evidence)
+            facts.record(
+                connection,
+                site=row.site,
+                agent=row.agent,
+                code=fact_codes.HUB_UPLOAD_ABANDONED,
+                at=at,
+                evidence=evidence,
+            )
         return True
 
     def _check_list(self, connection: sa.Connection, start: TransmissionStart) -> None:
@@ -237,9 +245,14 @@ class Uploads:
             )
         )
         if error_code:
-            evidence = {"transmission": start.id, "list": start.list_name, "error": error_code}
+            evidence = {"transmission": start.id, "list": start.list_name, "code": error_code}
             facts.record(
-                connection, site=identity.site, agent=identity.agent, code="upload_refused", at=at, evidence=evidence
+                connection,
+                site=identity.site,
+                agent=identity.agent,
+                code=fact_codes.HUB_UPLOAD_REFUSED,
+                at=at,
+                evidence=evidence,
             )
         return connection.execute(sa.select(table).where(table.c.id == start.id)).one()
 

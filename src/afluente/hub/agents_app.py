@@ -30,6 +30,7 @@ from afluente.hub.signed_request import check_content, read_signed
 from afluente.hub.threads import Threads
 from afluente.hub.update_files import update_file
 from afluente.state.fleet_schema import SLOTS
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import MAX_BUNDLE_BYTES, MAX_CHUNK_BYTES
 from afluente_agent.protocol.messages import (
     EnrolmentRequest,
@@ -211,7 +212,7 @@ class AgentsDoor:
                     connection,
                     site=identity.site,
                     agent=identity.agent,
-                    code="bundle_received",
+                    code=fact_codes.HUB_BUNDLE_RECEIVED,
                     at=clock.now(),
                     evidence={"bundle": bundle},
                 )

@@ -95,7 +95,7 @@ def project_parts(workspace: Workspace) -> HubParts:
         repeating("retention", RETAIN_SECONDS, lambda: retain(database, landing.folder, policy, clock=clock)),
     ]
     repository = open_updates(workspace)
-    pulse = HubPulse(database, clock)
+    pulse = HubPulse(database, clock, free_bytes=landing.free_bytes)
     rollouts = RolloutDesk(database, clock, repository)
     draw_verdicts = partial(_diagnose, workspace)
     background += [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.errors import PecError
 from afluente_agent.pec import Installation, PecAddress, SessionLimits, check_role, connect, read_installation
+from afluente_agent.protocol import fact_codes
 
 if TYPE_CHECKING:
     import asyncpg
@@ -63,19 +64,19 @@ async def _look_around(connection: asyncpg.Connection, address: PecAddress) -> I
         rows = await connection.fetch(TABLES, [CONFIGURATION, *NEEDED])
     tables: dict[str, tuple[bool, bool]] = {one["name"]: (one["is_there"], one["is_readable"]) for one in rows}
     if not tables[CONFIGURATION][0]:
-        return [finding("db.not_pec", port=address.port, table=CONFIGURATION)]
+        return [finding(fact_codes.DB_NOT_PEC, port=address.port, table=CONFIGURATION)]
     found: list[Finding] = []
     try:
         await check_role(connection)
     except PecError as error:
-        reason = error.message_pt.partition(";")[0].removeprefix("o usuário do banco ")
-        found.append(finding("pec.role_refused", role=address.role, reason=reason))
+        reason = str(error.evidence.get("reason", ""))
+        found.append(finding(fact_codes.PEC_ROLE_REFUSED, role=address.role, reason=reason))
     unreadable = [name for name, (is_there, is_readable) in tables.items() if is_there and not is_readable]
     missing = [name for name in NEEDED if not tables[name][0]]
     if unreadable:
-        found.append(finding("db.not_readable", role=address.role, table=", ".join(unreadable)))
+        found.append(finding(fact_codes.DB_NOT_READABLE, role=address.role, table=", ".join(unreadable)))
     if missing:
-        found.append(finding("query.schema_drift", relation=", ".join(missing)))
+        found.append(finding(fact_codes.QUERY_SCHEMA_DRIFT, relation=", ".join(missing)))
     return found or await read_installation(connection)
 
 
@@ -84,14 +85,14 @@ def of_connecting(error: PecError, address: PecAddress) -> Finding:
     cause = error.__context__
     match getattr(cause, "sqlstate", None):
         case "28P01":
-            return finding("pec.credentials_changed", role=address.role)
+            return finding(fact_codes.PEC_CREDENTIALS_CHANGED, role=address.role)
         case "28000" | "42501":
-            return finding("db.not_allowed", role=address.role, host=address.host, port=address.port)
+            return finding(fact_codes.DB_NOT_ALLOWED, role=address.role, host=address.host, port=address.port)
         case "3D000":
-            return finding("db.missing", database=address.database, port=address.port)
+            return finding(fact_codes.DB_MISSING, database=address.database, port=address.port)
         case "53300":
-            return finding("db.too_many_connections", port=address.port)
+            return finding(fact_codes.DB_TOO_MANY_CONNECTIONS, port=address.port)
         case "57P01" | "57P02" | "57P03":
-            return finding("db.recovering", port=address.port)
+            return finding(fact_codes.DB_RECOVERING, port=address.port)
         case _:
-            return finding("db.down", host=address.host, port=address.port, reason=type(cause).__name__)
+            return finding(fact_codes.DB_DOWN, host=address.host, port=address.port, reason=type(cause).__name__)

@@ -20,6 +20,7 @@ from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.probes import Probes
 from afluente_agent.doctor.proxies import Proxy
 from afluente_agent.failure import EXPIRED, NOT_YET_VALID, TIME_WORDS
+from afluente_agent.protocol import fact_codes
 
 PATH = "/v1/heartbeat"
 HOSTNAME_MISMATCH, IP_MISMATCH = 62, 64
@@ -93,7 +94,7 @@ def _resolve(target: Target, probes: Probes) -> None:
     try:
         probes.network.resolve(target.host, target.port)
     except (OSError, UnicodeError):
-        code = "net.dns" if probes.network.has_network() else "net.unreachable"
+        code = fact_codes.NET_DNS if probes.network.has_network() else fact_codes.NET_UNREACHABLE
         raise Stopped(finding(code, host=target.host)) from None
 
 
@@ -159,7 +160,9 @@ def _over_tls(reached: Reached, probes: Probes, ca_file: str, began: float) -> R
         raise Stopped(_of_timeout(target, probes)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or _plain_reason(error)
-        raise Stopped(finding("net.tls_failed", host=target.host, port=target.port, reason=str(reason))) from None
+        raise Stopped(
+            finding(fact_codes.NET_TLS_FAILED, host=target.host, port=target.port, reason=str(reason))
+        ) from None
     finally:
         opened.close()
 
@@ -187,16 +190,19 @@ def _of_distrust(target: Target, issuer: Issuer, error: ssl.SSLCertVerificationE
     if issuer.product:
         return intercepted(target, issuer)
     if error.verify_code in (NOT_YET_VALID, EXPIRED) or any(word in words for word in TIME_WORDS):
-        return finding("net.tls_expired", host=target.host, issuer=issuer.name)
+        return finding(fact_codes.NET_TLS_EXPIRED, host=target.host, issuer=issuer.name)
     if error.verify_code in (HOSTNAME_MISMATCH, IP_MISMATCH) or any(word in words for word in NAME_WORDS):
-        return finding("net.tls_name", host=target.host, issuer=issuer.name)
+        return finding(fact_codes.NET_TLS_NAME, host=target.host, issuer=issuer.name)
     return intercepted(target, issuer)
 
 
 def intercepted(target: Target, issuer: Issuer) -> Finding:
     """Somebody opens the connection."""
     return finding(
-        "net.tls_intercepted", host=target.host, issuer=issuer.name, product=issuer.product or f"'{issuer.name}'"
+        fact_codes.NET_TLS_INTERCEPTED,
+        host=target.host,
+        issuer=issuer.name,
+        product=issuer.product or f"'{issuer.name}'",
     )
 
 
@@ -218,7 +224,7 @@ def _asked(reached: Reached, opened: socket.socket, probes: Probes, began: float
     except TimeoutError:
         return replace(reached, trouble=_of_timeout(target, probes))
     except (OSError, http.client.HTTPException) as error:
-        found = finding("net.refused", host=target.host, port=target.port, reason=_plain_reason(error))
+        found = finding(fact_codes.NET_REFUSED, host=target.host, port=target.port, reason=_plain_reason(error))
         return replace(reached, trouble=found)
     seen = replace(
         reached,
@@ -235,13 +241,15 @@ def _of_answer(reached: Reached, content_type: str, body: bytes) -> Finding | No
     if proxy is not None and status == http.client.PROXY_AUTHENTICATION_REQUIRED:
         return _of_proxy(target, proxy, _status_words(status))
     if status >= 500:
-        return finding("send.hub_error", status=status)
+        return finding(fact_codes.SEND_HUB_ERROR, status=status)
     is_of_hub = content_type == "application/json" and body.lstrip().startswith(b"{")
     if not is_of_hub:
         reason = "outra página respondeu no lugar do servidor"
-        return finding("net.blocked", host=target.host, port=target.port, reason=f"{reason}, {status}", status=status)
+        return finding(
+            fact_codes.NET_BLOCKED, host=target.host, port=target.port, reason=f"{reason}, {status}", status=status
+        )
     if reached.seconds > SLOW_SECONDS:
-        return finding("net.slow", milliseconds=int(reached.seconds * 1000))
+        return finding(fact_codes.NET_SLOW, milliseconds=int(reached.seconds * 1000))
     return None
 
 
@@ -250,20 +258,22 @@ def _of_connecting(error: OSError, target: Target, probes: Probes) -> Finding:
     if isinstance(error, TimeoutError):
         return _of_timeout(target, probes)
     if isinstance(error, PermissionError):
-        return finding("net.blocked", host=host, port=port, reason="o firewall deste computador não deixa sair")
+        return finding(
+            fact_codes.NET_BLOCKED, host=host, port=port, reason="o firewall deste computador não deixa sair"
+        )
     if error.errno in NO_ROUTE:
-        return finding("net.unreachable", host=host, port=port)
+        return finding(fact_codes.NET_UNREACHABLE, host=host, port=port)
     if isinstance(error, socket.gaierror):
-        return finding("net.dns", host=host, port=port)
-    return finding("net.refused", host=host, port=port, reason=_plain_reason(error))
+        return finding(fact_codes.NET_DNS, host=host, port=port)
+    return finding(fact_codes.NET_REFUSED, host=host, port=port, reason=_plain_reason(error))
 
 
 def _of_timeout(target: Target, probes: Probes) -> Finding:
-    return finding("net.timeout", host=target.host, port=target.port, seconds=f"{probes.seconds:g}")
+    return finding(fact_codes.NET_TIMEOUT, host=target.host, port=target.port, seconds=f"{probes.seconds:g}")
 
 
 def _of_proxy(target: Target, proxy: Proxy, status: str) -> Finding:
-    return finding("net.proxy", proxy=proxy.address, status=status, host=target.host, origin=proxy.origin)
+    return finding(fact_codes.NET_PROXY, proxy=proxy.address, status=status, host=target.host, origin=proxy.origin)
 
 
 def _plain_reason(error: Exception) -> str:

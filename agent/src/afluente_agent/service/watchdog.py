@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from afluente_agent import fact_codes
 from afluente_agent.facts import Leave
+from afluente_agent.protocol import fact_codes
 from afluente_agent.service.keeper import Keeper
 from afluente_agent.service.program import Program
 
@@ -40,10 +40,10 @@ def watch(keeper: Keeper, program: Program, leave: Leave) -> Watched:
     is_restored = not keeper.is_installed(program)
     if is_restored:
         keeper.install(program)
-        leave(fact_codes.TASK_RESTORED, what=keeper.what)
+        leave(fact_codes.SERVICE_WATCHDOG_RESTORED_TASK, name=keeper.what)
     is_started = not keeper.is_running()
     if is_started:
         keeper.start()
         if not is_restored:
-            leave(fact_codes.SERVICE_RESTARTED, what=keeper.what)
+            leave(fact_codes.SERVICE_RESTORED, name=keeper.what)
     return Watched(is_restored=is_restored, is_started=is_started)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from afluente_agent.errors import SpoolError
+from afluente_agent.protocol import fact_codes
 from afluente_agent.spool import manifest as manifests
 from afluente_agent.spool import trouble
 from afluente_agent.spool.store import Spool
@@ -47,5 +48,5 @@ def recover(spool: Spool) -> Recovered:
         else:
             waiting += 1
     if unfinished:
-        spool.tell(trouble.SPOOL_UNFINISHED, transmissions=unfinished)
+        spool.tell(fact_codes.SPOOL_UNFINISHED, transmissions=unfinished)
     return Recovered(waiting, quarantined, unfinished, frozenset(lists))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from afluente_agent import durable
 from afluente_agent.errors import JournalError, SpoolError
-from afluente_agent.protocol import messages
+from afluente_agent.protocol import fact_codes, messages
 from afluente_agent.spool import manifest as manifests
 from afluente_agent.spool import segment, trouble
 from afluente_agent.spool.bounds import SpoolLimits, Wanted, free_on_disk, make_room
@@ -59,7 +59,7 @@ class Spool:
             raise trouble.failed(error) from error
         self.key, is_lost = load_key(identity_folder)
         if is_lost:
-            self.tell(trouble.SPOOL_KEY_LOST)
+            self.tell(fact_codes.SPOOL_KEY_LOST)
 
     def new_sink(self) -> SpoolSink:
         """A place for a new transmission."""
@@ -115,19 +115,13 @@ class Spool:
         """The hub has it: forget it."""
         self._drop(transmission)
 
-    def quarantine(
-        self, transmission: str, *, what: str, fact: str = trouble.SPOOL_QUARANTINED, name: str = ""
-    ) -> None:
-        """Set a transmission aside and tell it; the oldest set aside give way to it. Never raises SpoolError."""
-        folder = self.folder_of(transmission)
-        with contextlib.suppress(OSError):
-            segments = sum(1 for _ in folder.glob("*.segment"))
-            target = self._free_name(transmission)
-            folder.rename(target)
-            durable.sync_folder(self.quarantine_folder)
-            durable.sync_folder(self.waiting_folder)
-            self.tell(fact, transmission=transmission, list=name, what=what, segments=segments)
-        self._bound_quarantine()
+    def quarantine(self, transmission: str, *, what: str, name: str = "") -> None:
+        """Set a broken transmission aside and tell what broke. Never raises SpoolError."""
+        self._set_aside(transmission, fact_codes.SPOOL_QUARANTINED, list=name, reason=what)
+
+    def refuse(self, one: Manifest, *, code: str) -> None:
+        """Set aside what the hub refused for good, and tell it. Never raises SpoolError."""
+        self._set_aside(one.id, fact_codes.SEND_SET_ASIDE, list=one.start.list_name, code=code)
 
     def status(self) -> messages.Spool:
         """What a heartbeat says of the spool."""
@@ -151,10 +145,10 @@ class Spool:
                 break
             self._bound_quarantine(most=0)
         if room.refusal:
-            raise self.told(trouble.full(room.refusal))
+            raise self.told(trouble.full(room.refusal, waiting_bytes=sum(one.file_bytes for one in kept)))
         for gone in room.gives_way:
             self._drop(gone)
-            self.tell(trouble.SPOOL_GAVE_WAY, transmission=gone, list=waiting[gone].start.list_name)
+            self.tell(fact_codes.SPOOL_GAVE_WAY, transmission=gone, list=waiting[gone].start.list_name)
         self._open[transmission] = self._open.get(transmission, 0) + new_bytes
 
     def commit(self, one: Manifest) -> None:
@@ -177,7 +171,7 @@ class Spool:
 
     def told(self, error: SpoolError) -> SpoolError:
         """The error, after its fact was left."""
-        self.tell(trouble.fact_of(error))
+        self.tell(error.code, **error.evidence)
         return error
 
     def next_sequence(self) -> int:
@@ -195,6 +189,18 @@ class Spool:
             return sorted(path for path in self.waiting_folder.iterdir() if _ID.fullmatch(path.name) and path.is_dir())
         except OSError as error:
             raise trouble.failed(error) from error
+
+    def _set_aside(self, transmission: str, fact: str, /, **evidence: object) -> None:
+        """The oldest set aside give way to it."""
+        folder = self.folder_of(transmission)
+        with contextlib.suppress(OSError):
+            segments = sum(1 for _ in folder.glob("*.segment"))
+            target = self._free_name(transmission)
+            folder.rename(target)
+            durable.sync_folder(self.quarantine_folder)
+            durable.sync_folder(self.waiting_folder)
+            self.tell(fact, transmission=transmission, **evidence, segments=segments)
+        self._bound_quarantine()
 
     def _drop(self, transmission: str) -> None:
         """The manifest goes first, so that half of it never waits."""

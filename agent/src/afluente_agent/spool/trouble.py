@@ -1,6 +1,6 @@
 """What can be wrong with the spool, in words for who is at the machine.
 
-Invariant: a code here is also the code of the fact that is left, without its `spool.`.
+Invariant: what keeps a transmission from being stored has the code of the fact that is left of it.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import errno
 
 from afluente_agent.errors import SpoolError
+from afluente_agent.protocol import fact_codes
 
-BROKEN = "spool.spool_broken"
-MISSING = "spool.spool_missing"
-FULL = "spool.spool_full"
-DISK_FULL = "spool.disk_full"
-UNUSABLE = "spool.spool_unusable"
+BROKEN = "spool.broken"
+MISSING = "spool.missing"
+FULL = fact_codes.SPOOL_FULL
+DISK_FULL = fact_codes.DISK_FULL
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_SPACE_ON_WINDOWS = frozenset({39, 112})
 
@@ -37,7 +37,7 @@ def missing() -> SpoolError:
     )
 
 
-def full(code: str) -> SpoolError:
+def full(code: str, *, waiting_bytes: int = 0) -> SpoolError:
     """No room for more: FULL by the limits of the spool, DISK_FULL by the disk."""
     if code == DISK_FULL:
         return SpoolError(
@@ -45,12 +45,14 @@ def full(code: str) -> SpoolError:
             "não há espaço em disco para guardar a remessa",
             "the disk has no room for the transmission",
             "Libere espaço no disco onde fica a pasta do agente; o envio recomeça sozinho.",
+            evidence={"where": "fila de remessas"},
         )
     return SpoolError(
         FULL,
         "a fila de remessas desta máquina está cheia",
         "the spool is full",
         "Verifique a ligação com o hub: as remessas saem da fila quando ele as recebe.",
+        evidence={"waiting_bytes": waiting_bytes},
     )
 
 
@@ -59,24 +61,9 @@ def failed(error: OSError) -> SpoolError:
     if error.errno in _NO_SPACE or getattr(error, "winerror", None) in _NO_SPACE_ON_WINDOWS:
         return full(DISK_FULL)
     return SpoolError(
-        UNUSABLE,
+        fact_codes.SPOOL_UNUSABLE,
         "a pasta da fila de remessas não pode ser lida ou escrita",
         f"the spool folder cannot be used: {error.strerror or type(error).__name__}",
         "Confira a permissão da pasta do agente e se o antivírus não a bloqueia.",
+        evidence={"reason": error.strerror or type(error).__name__},
     )
-
-
-def fact_of(error: SpoolError) -> str:
-    return error.code.removeprefix("spool.")
-
-
-SPOOL_QUARANTINED = "spool_quarantined"
-"""A transmission was set aside. transmission, list, what (the broken part), segments"""
-SPOOL_UNFINISHED = "spool_unfinished"
-"""A reading was cut before its commit and removed. transmissions"""
-SPOOL_GAVE_WAY = "spool_gave_way"
-"""A superseded transmission was removed to make room. transmission, list"""
-SPOOL_KEY_LOST = "spool_key_lost"
-"""The key of the spool was damaged; what was sealed with it cannot be read."""
-UPLOAD_REFUSED = "upload_refused"
-"""The hub refused a transmission. transmission, list, reason"""

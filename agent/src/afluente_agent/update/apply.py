@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from afluente_agent import durable
 from afluente_agent.errors import UpdateError
 from afluente_agent.facts import Leave
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import SignedDocument
-from afluente_agent.update import fact_codes
 from afluente_agent.update.client import UpdateClient, pin_first_root
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.install import install, verify
@@ -98,9 +98,9 @@ class Updates:
         if not self._is_here(offer, pointer):
             self._fetch(offer, hub_time)
         if offer.action == "update":
-            self._leave(fact_codes.STARTED, version=offer.version, before=self._running)
+            self._leave(fact_codes.UPDATE_STARTED, version=offer.version, before=self._running)
         else:
-            self._leave(fact_codes.RETURNED, version=self._running, to=offer.version)
+            self._leave(fact_codes.UPDATE_RETURNED, version=self._running, to=offer.version)
         self._file.change(lambda before: switched(before, offer.version, offer=offer.number))
         return True
 
@@ -163,14 +163,14 @@ class Updates:
 
     def _tell(self, error: UpdateError, version: str) -> None:
         if error.code == "update.expired":
-            self._leave(fact_codes.METADATA_EXPIRED, version=version)
+            self._leave(fact_codes.UPDATE_METADATA_EXPIRED, version=version)
         elif error.code.startswith("update.download_"):
             parts = self._folder.downloads.glob("*.part") if self._folder.downloads.is_dir() else ()
             size = sum(part.stat().st_size for part in parts)
-            self._leave(fact_codes.DOWNLOAD_FAILED, code=error.code, version=version, bytes=size)
+            self._leave(fact_codes.UPDATE_DOWNLOAD_FAILED, code=error.code, version=version, bytes=size)
             return
         else:
-            self._leave(fact_codes.REFUSED, code=error.code, version=version)
+            self._leave(fact_codes.UPDATE_REFUSED, code=error.code, version=version)
         if version:
             with contextlib.suppress(UpdateError):
                 self._say(UpdateStatus("refused", version, error.code))

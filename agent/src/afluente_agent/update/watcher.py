@@ -23,7 +23,7 @@ from pathlib import Path
 from afluente_agent import __version__, durable
 from afluente_agent.errors import SettingsError, UpdateError
 from afluente_agent.facts import Leave
-from afluente_agent.update import fact_codes
+from afluente_agent.protocol import fact_codes
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.health import EXIT_ALREADY_RUNNING, LAUNCH_VARIABLE, read_health
 from afluente_agent.update.install import discard_others, verify
@@ -183,7 +183,7 @@ class Watcher:
         match seen:
             case "healthy":
                 self._change(lambda before: confirmed(before, version))
-                self._leave(fact_codes.HEALTHY, version=version)
+                self._leave(fact_codes.UPDATE_HEALTHY, version=version)
                 for folder in (self._folder.versions, self._folder.bytecode):
                     discard_others(folder, keep={version, pointer.previous})
             case "hang" | "no_hub":
@@ -215,7 +215,7 @@ class Watcher:
             self._roll_back(version, "no_hub")
             return
         if self._exits == LOOP_EXITS:
-            self._leave(fact_codes.CRASH_LOOP, version=pointer.version(), exits=self._exits, status=status)
+            self._leave(fact_codes.UPDATE_CRASH_LOOP, version=pointer.version(), exits=self._exits, status=status)
         self._wait(self._exits)
 
     def _could_not_start(self, version: str, error: OSError) -> None:
@@ -224,7 +224,7 @@ class Watcher:
             return
         self._exits += 1
         if self._exits == LOOP_EXITS:
-            self._leave(fact_codes.CRASH_LOOP, version=version, exits=self._exits, status=error.errno or 0)
+            self._leave(fact_codes.UPDATE_CRASH_LOOP, version=version, exits=self._exits, status=error.errno or 0)
         self._wait(self._exits)
 
     def _wait(self, exits: int) -> None:
@@ -237,7 +237,7 @@ class Watcher:
     def _roll_back(self, version: str, reason: Reason) -> None:
         to = self._whole_before(self._load())
         after = self._change(lambda pointer: rolled_back(pointer, version, reason, to=to))
-        self._leave(fact_codes.ROLLED_BACK, version=version, reason=reason, to=after.version())
+        self._leave(fact_codes.UPDATE_ROLLED_BACK, version=version, reason=reason, to=after.version())
 
     def _whole_before(self, pointer: Pointer) -> str:
         """The version before if its files are whole, else the installed one."""
@@ -270,7 +270,7 @@ class Watcher:
             try:
                 self._file.load()
             except UpdateError:
-                self._leave(fact_codes.POINTER_DAMAGED)
+                self._leave(fact_codes.UPDATE_POINTER_DAMAGED)
                 return self._change(lambda _: Pointer(installed=self._installed_version))
         return self._load()
 

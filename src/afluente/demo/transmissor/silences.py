@@ -19,6 +19,7 @@ from afluente.fleet.calendar import KnownDay, keep
 from afluente.fleet.diagnosis import diagnose
 from afluente.fleet.diagnosis.verdict import Verdict
 from afluente.fleet.diagnosis.verdicts import history
+from afluente_agent.protocol import fact_codes
 from afluente_agent.settings import SettingsStore
 
 OURS = "ours.hub_down"
@@ -85,14 +86,14 @@ class Silences:
             if failure in (CREDENTIALS, STOPPED):
                 agent.read_and_send()
             elif failure is DISK:
-                agent.leave("disk_full", what="spool", free_bytes=0)
+                agent.leave(fact_codes.DISK_FULL, where="fila de remessas", free_bytes=0)
                 agent.beat()
             elif failure is TASK:
-                agent.leave("task_restored", what="schtasks", name="AfluenteAgente")
+                agent.leave(fact_codes.SERVICE_WATCHDOG_RESTORED_TASK, name="AfluenteAgente")
                 agent.beat()
             elif failure is DNS:
                 for _ in range(2):
-                    agent.leave("dns", host="central.exemplo.org.br")
+                    agent.leave(fact_codes.NET_DNS, host="central.exemplo.org.br")
 
     def first_morning(self, day: date, others: Collection[SiteAgent]) -> list[Diagnosed]:
         """The verdicts of half past ten."""

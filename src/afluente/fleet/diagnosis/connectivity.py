@@ -5,6 +5,7 @@ from __future__ import annotations
 from afluente.core.language import Message
 from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente.fleet.diagnosis.verdict import Situation
+from afluente_agent.protocol import fact_codes
 
 SITUATIONS = (
     Situation(
@@ -95,15 +96,25 @@ SITUATIONS = (
     ),
 )
 
-_BACK = ("net.restored",)
+_BACK = (fact_codes.NET_RESTORED,)
 
 CAUSES = (
-    Cause("connectivity.no_network", ("net.unreachable",), 400, 0.85, undone_by=_BACK, is_network=True),
-    Cause("connectivity.proxy", ("net.proxy",), 410, 0.88, ("proxy", "status"), undone_by=_BACK, is_network=True),
-    Cause("connectivity.refused", ("net.blocked",), 415, 0.8, ("port", "reason"), undone_by=_BACK, is_network=True),
+    Cause("connectivity.no_network", (fact_codes.NET_UNREACHABLE,), 400, 0.85, undone_by=_BACK, is_network=True),
+    Cause(
+        "connectivity.proxy", (fact_codes.NET_PROXY,), 410, 0.88, ("proxy", "status"), undone_by=_BACK, is_network=True
+    ),
+    Cause(
+        "connectivity.refused",
+        (fact_codes.NET_BLOCKED,),
+        415,
+        0.8,
+        ("port", "reason"),
+        undone_by=_BACK,
+        is_network=True,
+    ),
     Cause(
         "connectivity.tls_intercepted",
-        ("net.tls_intercepted",),
+        (fact_codes.NET_TLS_INTERCEPTED,),
         420,
         0.9,
         ("issuer", "reason"),
@@ -112,18 +123,26 @@ CAUSES = (
     ),
     Cause(
         "connectivity.tls_intercepted",
-        ("net.tls_failed", "net.tls_name", "net.tls_issuer_unknown"),
+        (fact_codes.NET_TLS_FAILED, fact_codes.NET_TLS_NAME, fact_codes.NET_TLS_ISSUER_UNKNOWN),
         425,
         0.6,
         ("issuer", "reason"),
         undone_by=_BACK,
         is_network=True,
     ),
-    Cause("connectivity.dns", ("net.dns",), 430, 0.82, ("host",), undone_by=_BACK, is_network=True),
-    Cause("connectivity.refused", ("net.refused",), 440, 0.75, ("host", "port"), undone_by=_BACK, is_network=True),
-    Cause("connectivity.slow_link", ("net.slow",), 445, 0.75, ("bytes_per_second",), is_network=True),
+    Cause("connectivity.dns", (fact_codes.NET_DNS,), 430, 0.82, ("host",), undone_by=_BACK, is_network=True),
     Cause(
-        "connectivity.timeout", ("net.timeout",), 450, 0.7, ("host", "port", "stage"), undone_by=_BACK, is_network=True
+        "connectivity.refused", (fact_codes.NET_REFUSED,), 440, 0.75, ("host", "port"), undone_by=_BACK, is_network=True
+    ),
+    Cause("connectivity.slow_link", (fact_codes.NET_SLOW,), 445, 0.75, ("milliseconds",), is_network=True),
+    Cause(
+        "connectivity.timeout",
+        (fact_codes.NET_TIMEOUT, fact_codes.NET_CONNECTION_LOST),
+        450,
+        0.7,
+        ("host", "port", "stage"),
+        undone_by=_BACK,
+        is_network=True,
     ),
 )
 

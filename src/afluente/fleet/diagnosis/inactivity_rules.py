@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente.fleet.diagnosis.verdict import Finding, Rule
 from afluente.fleet.diagnosis.view import SILENT_AFTER, SiteView
+from afluente_agent.protocol import fact_codes
 
 MIGRATION_DAYS = timedelta(days=3)
 LONG_SILENCE = timedelta(days=14)
@@ -30,10 +32,12 @@ def cloned_disk(view: SiteView) -> Finding | None:
     """A suspended agent is one only where the clone was seen, and nothing was sent since."""
     if view.is_sent:
         return None
-    seen = view.unsolved(("clone",))
+    seen = view.unsolved((fact_codes.SITE_CLONE, fact_codes.IDENTITY_CLONE))
     if seen:
-        return Finding("inactivity.cloned_disk", 0.95, {"fact": "clone", "seen_at": _moment(view, seen[0].at)})
-    refused = [fact for fact in view.unsolved(("identity.refused",)) if fact.evidence.get("code") == "suspended"]
+        return Finding("inactivity.cloned_disk", 0.95, {"fact": seen[0].code, "seen_at": _moment(view, seen[0].at)})
+    refused = [
+        fact for fact in view.unsolved((fact_codes.IDENTITY_REFUSED,)) if fact.evidence.get("code") == "suspended"
+    ]
     if refused or view.is_suspended:
         return Finding("inactivity.cloned_disk", 0.75, {"agent": "suspended"})
     return None
@@ -41,7 +45,8 @@ def cloned_disk(view: SiteView) -> Finding | None:
 
 def migration(view: SiteView) -> Finding | None:
     """A new machine took over within the last days and has not sent everything yet."""
-    seen = [fact for fact in view.unsolved(("migration", "machine_changed")) if view.at - fact.at <= MIGRATION_DAYS]
+    moved = view.unsolved((fact_codes.SITE_MIGRATION, fact_codes.SITE_MACHINE_CHANGED))
+    seen = [fact for fact in moved if view.at - fact.at <= MIGRATION_DAYS]
     if view.is_sent or not seen:
         return None
     return Finding("inactivity.migration", 0.85, {"fact": seen[0].code, "seen_at": _moment(view, seen[0].at)})
@@ -81,11 +86,11 @@ def never_on_this_weekday(view: SiteView) -> Finding | None:
 
 def power_cut(view: SiteView) -> Finding | None:
     """The machine told after it came back that it had not been stopped in order."""
-    seen = view.unsolved(("power.unclean_stop",))
+    seen = view.unsolved((fact_codes.POWER_UNCLEAN_STOP, fact_codes.SPOOL_UNFINISHED))
     if view.is_sent or not seen or view.moment - seen[0].at > timedelta(hours=36):
         return None
-    boots = view.unsolved(("power.boot",))
-    evidence = {"fact": "power.unclean_stop", "times": str(len(seen)), "seen_at": _moment(view, seen[0].at)}
+    boots = view.unsolved((fact_codes.POWER_BOOT,))
+    evidence = {"fact": seen[0].code, "times": str(len(seen)), "seen_at": _moment(view, seen[0].at)}
     return Finding("inactivity.power_cut", 0.85 if boots else 0.7, evidence)
 
 
@@ -93,18 +98,19 @@ def was_off(view: SiteView) -> Finding | None:
     """Nothing ran in the hours of the day, and the machine is back: it started only after them, or tells of the gap."""
     if view.is_sent:
         return None
-    for fact in view.told(("power.off",)):
-        since, until = _told_moment(fact.evidence.get("since", "")), _told_moment(fact.evidence.get("until", ""))
-        if since is None or until is None:
-            continue
-        overlap = min(until, view.closes_at) - max(since, view.opens_at)
-        if overlap >= LEAST_OFF or (overlap > timedelta() and until >= view.closes_at):
-            evidence = {"since": _moment(view, since), "until": _moment(view, until)}
-            return Finding("inactivity.was_off", 0.8, evidence)
-    boots = [fact for fact in view.told(("power.boot",)) if fact.at >= view.closes_at]
+    gap = _gap_in_hours(view, fact_codes.POWER_OFF)
+    if gap is not None:
+        return Finding("inactivity.was_off", 0.8, gap)
+    boots = [fact for fact in view.told((fact_codes.POWER_BOOT,)) if fact.at >= view.closes_at]
     if view.is_today or view.is_seen or not boots:
         return None
-    return Finding("inactivity.was_off", 0.75, {"fact": "power.boot", "seen_at": _moment(view, boots[-1].at)})
+    return Finding("inactivity.was_off", 0.75, {"fact": fact_codes.POWER_BOOT, "seen_at": _moment(view, boots[-1].at)})
+
+
+def asleep(view: SiteView) -> Finding | None:
+    """The machine slept in the hours of the day."""
+    gap = None if view.is_sent else _gap_in_hours(view, fact_codes.POWER_SUSPENDED)
+    return None if gap is None else Finding("inactivity.asleep", 0.7, gap)
 
 
 def sending_now(view: SiteView) -> Finding | None:
@@ -139,6 +145,18 @@ def silence(view: SiteView) -> Finding | None:
     return Finding("inactivity.off_or_no_internet", 0.5, evidence)
 
 
+def _gap_in_hours(view: SiteView, code: str) -> Mapping[str, str] | None:
+    """The first time, told by facts of this code, in which nothing ran and the site is usually on."""
+    for fact in view.told((code,)):
+        since, until = _told_moment(fact.evidence.get("since", "")), _told_moment(fact.evidence.get("until", ""))
+        if since is None or until is None:
+            continue
+        overlap = min(until, view.closes_at) - max(since, view.opens_at)
+        if overlap >= LEAST_OFF or (overlap > timedelta() and until >= view.closes_at):
+            return {"since": _moment(view, since), "until": _moment(view, until)}
+    return None
+
+
 def _told_moment(text: str) -> datetime | None:
     """Seconds since 1970 as an agent tells them."""
     try:
@@ -159,15 +177,15 @@ RULES = (
     rule_of(
         Cause(
             "inactivity.turned_off",
-            ("service.stopped_cleanly",),
+            (fact_codes.SERVICE_STOPPED_CLEANLY,),
             620,
             0.8,
             ("reason",),
-            where=(("reason", ("shutdown", "system_shutdown", "poweroff", "reboot", "system", "")),),
-            undone_by=("service.started", "power.boot"),
+            where=(("reason", ("shutdown",)),),
+            undone_by=(fact_codes.SERVICE_STARTED, fact_codes.POWER_BOOT),
         )
     ),
-    rule_of(Cause("inactivity.asleep", ("power.suspended",), 630, 0.7, ("seconds",))),
+    Rule("inactivity.asleep", 630, asleep),
     Rule("inactivity.power_cut", 610, power_cut),
     Rule("inactivity.was_off", 640, was_off),
     Rule("inactivity.day_off", 600, day_off),

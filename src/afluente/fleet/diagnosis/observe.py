@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from afluente.fleet.activity import IS_ON_SHARE, decayed, zone
 from afluente.fleet.calendar import FleetCalendar
-from afluente.fleet.diagnosis.fact_reading import read_fact
-from afluente.fleet.diagnosis.hub_faults import faults_of
+from afluente.fleet.diagnosis.hub_faults import faults_of, gravest_first
+from afluente.fleet.diagnosis.shared_faults import shared_faults
 from afluente.fleet.diagnosis.view import (
     SILENT_AFTER,
     USUAL_HOURS,
@@ -40,7 +40,7 @@ from afluente.state.fleet_schema import (
     SITES,
     TRANSMISSIONS,
 )
-from afluente_agent.protocol.fact_codes import ALL_SITES
+from afluente_agent.protocol import fact_codes
 
 LOOK_BACK = timedelta(days=5)
 LOOK_AHEAD = timedelta(hours=36)
@@ -54,23 +54,25 @@ LOST_AFTER = timedelta(days=7)
 SLOW_TIMES = 10.0
 FOUND_AFTERWARDS = frozenset(
     (
-        "service.watchdog_restored_task",
-        "service.restored",
-        "task.missing",
-        "service.disabled",
-        "service.crashed",
-        "av.file_removed",
-        "folder.settings_changed",
-        "folder.moved",
-        "power.unclean_stop",
-        "power.boot",
-        "power.suspended",
-        "power.off",
-        "clock.jumped",
-        "migration",
-        "machine_changed",
-        "identity.restored_backup",
-        "sequence_back",
+        fact_codes.SERVICE_WATCHDOG_RESTORED_TASK,
+        fact_codes.SERVICE_RESTORED,
+        fact_codes.TASK_MISSING,
+        fact_codes.SERVICE_DISABLED,
+        fact_codes.SERVICE_STOPPED,
+        fact_codes.AGENT_TASK_CHANGED,
+        fact_codes.SERVICE_CRASHED,
+        fact_codes.UPDATE_CRASH_LOOP,
+        fact_codes.AV_FILE_REMOVED,
+        fact_codes.AGENT_RUNTIME,
+        fact_codes.FOLDER_SETTINGS_CHANGED,
+        fact_codes.POWER_UNCLEAN_STOP,
+        fact_codes.SPOOL_UNFINISHED,
+        fact_codes.POWER_BOOT,
+        fact_codes.POWER_SUSPENDED,
+        fact_codes.POWER_OFF,
+        fact_codes.SITE_MIGRATION,
+        fact_codes.SITE_MACHINE_CHANGED,
+        fact_codes.SITE_SEQUENCE_BACK,
     )
 )
 """What an agent or the hub finds when a site comes back, and that explains the day before."""
@@ -126,7 +128,13 @@ def observe(
     agents = _agents(connection)
     facts = _facts(connection, span)
     heard = [row.last_seen_at for row in agents.values() if row.last_seen_at is not None]
-    hub_faults = (*faults_of(facts.get(ALL_SITES, ()), at=at, heard_at=heard), *_slow_admission(connection, at))
+    hub_faults = (
+        *faults_of(facts.get(fact_codes.ALL_SITES, ()), at=at, heard_at=heard),
+        *_slow_admission(connection, at),
+    )
+    lively = sum(at - moment <= LOST_AFTER for moment in heard)
+    shared = shared_faults(facts, sites=lively, since=max(span.begins_at, midnight), at=span.until)
+    hub_faults = gravest_first((*hub_faults, *shared))
     zones = {row.id: zone(row.timezone) for row in rows}
     sent = _transmissions(connection, span, zones)
     hours = _hours(connection, span)
@@ -189,9 +197,8 @@ def _facts(connection: sa.Connection, span: _Span) -> Mapping[str, list[SeenFact
         .order_by(FACTS.c.at.desc(), FACTS.c.id.desc())
     )
     found: dict[str, list[SeenFact]] = defaultdict(list)
-    for site, word, at, received_at, origin, told in connection.execute(query):
-        code, evidence = read_fact(word, told)
-        moment = min(_last_alive(evidence) or at, at) if code == "power.unclean_stop" else at
+    for site, code, at, received_at, origin, evidence in connection.execute(query):
+        moment = min(_last_alive(evidence) or at, at) if code == fact_codes.POWER_UNCLEAN_STOP else at
         found[site].append(SeenFact(code, moment, evidence, received_at, origin))
     return {site: sorted(mine, key=lambda fact: fact.at, reverse=True) for site, mine in found.items()}
 
@@ -337,7 +344,7 @@ def _slow_admission(connection: sa.Connection, at: datetime) -> tuple[HubFault, 
     """The admission window has shrunk to its least because the central database answers slowly."""
     rows = connection.execute(sa.select(ADMISSION)).all()
     return tuple(
-        HubFault("hub.central_slow", row.updated_at, None, {"latency_ms": f"{row.latency_ms:.0f}"})
+        HubFault(fact_codes.HUB_CENTRAL_SLOW, row.updated_at, None, {"latency_ms": f"{row.latency_ms:.0f}"})
         for row in rows
         if row.limit <= 1 and row.latency_ms > SLOW_TIMES * row.baseline_ms > 0 and at - row.updated_at <= SILENT_AFTER
     )

@@ -10,7 +10,8 @@ from datetime import timedelta
 from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente.fleet.diagnosis.inactivity_rules import day_off
 from afluente.fleet.diagnosis.verdict import Finding, Rule
-from afluente.fleet.diagnosis.view import SEND_PATIENCE, SILENT_AFTER, SiteView
+from afluente.fleet.diagnosis.view import SEND_PATIENCE, SILENT_AFTER, SeenFact, SiteView
+from afluente_agent.protocol import fact_codes
 
 LEAST_PEERS = 5
 ALL_SILENT = 0.6
@@ -18,16 +19,19 @@ REGION_SILENT = 0.8
 STUCK_AFTER = timedelta(hours=4)
 ROLLOUT_WITHIN = timedelta(hours=2)
 FAULTS = {
-    "hub.down": ("ours.hub_down", 0.95),
-    "hub.stopped": ("ours.hub_down", 0.85),
-    "hub.overloaded": ("ours.hub_down", 0.75),
-    "hub.certificate": ("ours.hub_certificate", 0.95),
-    "hub.signing_key": ("ours.hub_certificate", 0.8),
-    "hub.landing_full": ("ours.hub_disk_full", 0.95),
-    "hub.central_down": ("ours.central_down", 0.9),
-    "hub.central_slow": ("ours.central_down", 0.7),
+    fact_codes.HUB_DOWN: ("ours.hub_down", 0.95),
+    fact_codes.HUB_CERTIFICATE: ("ours.hub_certificate", 0.95),
+    fact_codes.HUB_LANDING_FULL: ("ours.hub_disk_full", 0.95),
+    fact_codes.HUB_CENTRAL_DOWN: ("ours.central_down", 0.9),
+    fact_codes.HUB_CENTRAL_SLOW: ("ours.central_down", 0.7),
 }
 """Facts of the whole hub that keep lists from arriving, the gravest first."""
+DRIFT = (
+    fact_codes.QUERY_SCHEMA_DRIFT,
+    fact_codes.CATALOGUE_NOT_FOR_VERSION,
+    fact_codes.CATALOGUE_MISSING,
+    fact_codes.PEC_VERSION_UNKNOWN,
+)
 _IDENTITY_CODES = ("", "unknown_key", "bad_signature", "replay")
 
 
@@ -73,15 +77,25 @@ def load_refused(view: SiteView) -> Finding | None:
         later = [other for other in view.transmissions if other.list_name == one.list_name and other.state == "loaded"]
         if any(other.started_at > one.started_at for other in later):
             continue
-        is_drift = any(word in one.error_code for word in ("schema", "column"))
-        code = "ours.schema_drift" if is_drift else "ours.load_refused"
-        return Finding(code, 0.9, {"list": one.list_name, "code": one.error_code})
-    told = view.told(("hub.load_refused", "hub.schema_drift", "hub.upload_corrupted"))
-    if not told:
+        return Finding(_refused_as(one.error_code), 0.9, {"list": one.list_name, "code": one.error_code})
+    told = view.told((fact_codes.HUB_LOAD_REFUSED, fact_codes.HUB_UPLOAD_REFUSED, fact_codes.HUB_UPLOAD_DAMAGED))
+    standing = [fact for fact in told if not _came_after(view, fact)]
+    if not standing:
         return None
-    code = "ours.schema_drift" if told[0].code == "hub.schema_drift" else "ours.load_refused"
-    evidence = {key: told[0].evidence[key] for key in ("list", "code", "column") if told[0].evidence.get(key)}
-    return Finding(code, 0.85, evidence | {"fact": told[0].code})
+    evidence = {key: standing[0].evidence[key] for key in ("list", "code") if standing[0].evidence.get(key)}
+    return Finding(_refused_as(evidence.get("code", "")), 0.85, evidence | {"fact": standing[0].code})
+
+
+def _refused_as(error_code: str) -> str:
+    is_drift = any(word in error_code for word in ("schema", "column"))
+    return "ours.schema_drift" if is_drift else "ours.load_refused"
+
+
+def _came_after(view: SiteView, fact: SeenFact) -> bool:
+    """The list of a fact arrived whole since."""
+    name = fact.evidence.get("list", "")
+    landed = (one.landed_at for one in view.transmissions if one.list_name == name and one.state != "refused")
+    return any(at is not None and at >= fact.at for at in landed)
 
 
 def load_stuck(view: SiteView) -> Finding | None:
@@ -95,7 +109,7 @@ def load_stuck(view: SiteView) -> Finding | None:
         oldest = min(waiting, key=lambda one: one.landed_at or one.started_at)
         hours = f"{(view.at - (oldest.landed_at or oldest.started_at)) // timedelta(hours=1)}"
         return Finding("ours.load_stuck", 0.93, {"list": oldest.list_name, "hours": hours, "lists": str(len(waiting))})
-    told = view.told(("hub.load_stuck",))
+    told = view.told((fact_codes.HUB_LOAD_STUCK,))
     if told and any(one.state in ("landed", "loading") for one in view.transmissions):
         return Finding("ours.load_stuck", 0.8, {"fact": told[0].code})
     return None
@@ -133,29 +147,40 @@ RULES = (
     rule_of(
         Cause(
             "ours.schema_drift",
-            ("query.schema_drift", "pec.version_unknown"),
+            DRIFT,
             120,
             0.9,
             ("list", "relation", "version"),
-            undone_by=("hub.catalogue_published",),
         )
     ),
     rule_of(
         Cause(
             "ours.catalogue_refused",
-            ("query.refused", "catalogue.bad_signature", "catalogue.expired"),
+            (
+                fact_codes.QUERY_REFUSED,
+                fact_codes.QUERY_FAILED,
+                fact_codes.CATALOGUE_REFUSED,
+                fact_codes.CATALOGUE_DOWNGRADE,
+                fact_codes.DOCUMENT_REFUSED,
+            ),
             130,
             0.9,
-            ("list", "reason", "kind"),
+            ("list", "reason", "kind", "code"),
         )
     ),
     rule_of(
-        Cause("ours.transmission_refused", ("send.refused", "send.hub_error"), 140, 0.85, ("code", "list", "status"))
+        Cause(
+            "ours.transmission_refused",
+            (fact_codes.SEND_REFUSED, fact_codes.SEND_HUB_ERROR, fact_codes.SEND_SET_ASIDE),
+            140,
+            0.85,
+            ("code", "list", "status"),
+        )
     ),
     rule_of(
         Cause(
             "ours.identity_refused",
-            ("identity.refused",),
+            (fact_codes.IDENTITY_REFUSED,),
             145,
             0.8,
             ("code",),
@@ -166,20 +191,28 @@ RULES = (
     rule_of(
         Cause(
             "ours.update_rolled_back",
-            ("update.rolled_back",),
+            (fact_codes.UPDATE_ROLLED_BACK,),
             160,
             0.75,
             ("version", "reason"),
-            undone_by=("update.applied",),
+            undone_by=(fact_codes.UPDATE_HEALTHY,),
         )
     ),
     Rule("ours.shared_silence", 190, shared_silence),
-    rule_of(Cause("ours.query_limit", ("query.timeout", "query.too_many_rows"), 360, 0.85, ("list", "seconds"))),
-    rule_of(Cause("ours.waiting_turn", ("send.waiting",), 465, 0.8, ("seconds", "reason"))),
+    rule_of(
+        Cause(
+            "ours.query_limit",
+            (fact_codes.QUERY_TIMEOUT, fact_codes.QUERY_TOO_MANY_ROWS),
+            360,
+            0.85,
+            ("list", "seconds"),
+        )
+    ),
+    rule_of(Cause("ours.waiting_turn", (fact_codes.SEND_WAITING,), 465, 0.8, ("seconds", "reason"))),
     rule_of(
         Cause(
             "ours.schema_drift",
-            ("query.schema_drift", "pec.version_unknown"),
+            DRIFT,
             720,
             0.85,
             ("list", "relation"),
@@ -189,20 +222,20 @@ RULES = (
     rule_of(
         Cause(
             "ours.update_rolled_back",
-            ("update.rolled_back", "update.failed"),
+            (fact_codes.UPDATE_ROLLED_BACK, fact_codes.UPDATE_REFUSED),
             725,
             0.8,
-            ("version", "reason"),
+            ("version", "reason", "code"),
             is_failure=False,
         )
     ),
     rule_of(
         Cause(
             "ours.update_metadata_expired",
-            ("update.metadata_expired", "hub.update_metadata_expired"),
+            (fact_codes.UPDATE_METADATA_EXPIRED,),
             730,
             0.9,
-            ("role",),
+            ("version",),
             is_failure=False,
         )
     ),

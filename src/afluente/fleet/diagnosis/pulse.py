@@ -6,43 +6,87 @@ back, and counts as a fault of ours before that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from afluente.core.clock import Clock
 from afluente.fleet import facts
-from afluente.fleet.diagnosis.hub_faults import ALIVE, LEAST
+from afluente.fleet.diagnosis.hub_faults import LEAST
 from afluente.state.database import Database
 from afluente.state.fleet_schema import FACTS
-from afluente_agent.protocol.fact_codes import ALL_SITES
+from afluente_agent.protocol import fact_codes
 
 AGAIN_AFTER = timedelta(minutes=30)
-"""A central database that stays away is told of again after this."""
+"""A central database that stays away, or a landing folder that stays full, is told of again after this."""
+LEAST_FREE_BYTES = 1024**3
+"""With less, the uploads take nothing more."""
 
 
 class HubPulse:
     """Called by a hub's background job about once a minute."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        free_bytes: Callable[[], int] | None = None,
+        least_free_bytes: int = LEAST_FREE_BYTES,
+    ) -> None:
+        """`free_bytes` tells the space that is left for what lands; OSError where it cannot be written at all."""
         self._database = database
         self._clock = clock
+        self._free_bytes = free_bytes
+        self._least_free_bytes = least_free_bytes
+        self._full_told_at: datetime | None = None
         self._central_told_at: datetime | None = None
 
     def beat(self) -> None:
         """A hub is alive now; a gap before it was a time in which none was."""
         now = self._clock.now()
         with self._database.write() as connection:
-            mine = (FACTS.c.site == ALL_SITES, FACTS.c.code == ALIVE)
+            self._landing(connection, now)
+            mine = (FACTS.c.site == fact_codes.ALL_SITES, FACTS.c.code == fact_codes.HUB_ALIVE)
             last = connection.execute(sa.select(sa.func.max(FACTS.c.at)).where(*mine)).scalar_one()
             if last is None:
-                facts.record(connection, site=ALL_SITES, agent=None, code=ALIVE, at=now, evidence={})
+                facts.record(
+                    connection, site=fact_codes.ALL_SITES, agent=None, code=fact_codes.HUB_ALIVE, at=now, evidence={}
+                )
                 return
             if now - last >= LEAST:
                 evidence = {"since": str(int(last.timestamp())), "seconds": str(int((now - last).total_seconds()))}
-                facts.record(connection, site=ALL_SITES, agent=None, code="hub.down", at=now, evidence=evidence)
+                facts.record(
+                    connection,
+                    site=fact_codes.ALL_SITES,
+                    agent=None,
+                    code=fact_codes.HUB_DOWN,
+                    at=now,
+                    evidence=evidence,
+                )
             if now > last:
                 connection.execute(sa.update(FACTS).where(*mine).values(at=now, received_at=now))
+
+    def _landing(self, connection: sa.Connection, now: datetime) -> None:
+        """Whether what lands has room; only while it has none is anything told."""
+        try:
+            free = self._free_bytes() if self._free_bytes is not None else self._least_free_bytes
+        except OSError:
+            free = 0
+        if free >= self._least_free_bytes:
+            self._full_told_at = None
+        elif self._full_told_at is None or now - self._full_told_at >= AGAIN_AFTER:
+            evidence = {"free_bytes": str(free)}
+            facts.record(
+                connection,
+                site=fact_codes.ALL_SITES,
+                agent=None,
+                code=fact_codes.HUB_LANDING_FULL,
+                at=now,
+                evidence=evidence,
+            )
+            self._full_told_at = now
 
     def central(self, *, is_answering: bool) -> None:
         """Whether the central database answers; only a change is told, and what lasts now and then."""
@@ -52,7 +96,7 @@ class HubPulse:
             return
         if not is_answering and told_at is not None and now - told_at < AGAIN_AFTER:
             return
-        code = "hub.central_restored" if is_answering else "hub.central_down"
+        code = fact_codes.HUB_CENTRAL_RESTORED if is_answering else fact_codes.HUB_CENTRAL_DOWN
         with self._database.write() as connection:
-            facts.record(connection, site=ALL_SITES, agent=None, code=code, at=now, evidence={})
+            facts.record(connection, site=fact_codes.ALL_SITES, agent=None, code=code, at=now, evidence={})
         self._central_told_at = None if is_answering else now

@@ -69,18 +69,8 @@ def stale_units(view: SiteView) -> Finding | None:
     return Finding("unit.stale", 0.85 if worst.workdays_behind >= 2 * STALE_WORKDAYS else 0.75, evidence)
 
 
-def told_by_agent(view: SiteView) -> Finding | None:
-    """The agent itself saw a unit lag behind."""
-    seen = view.told(("unit.stale",))
-    if not view.sent_lists or not seen:
-        return None
-    told = seen[0].evidence
-    evidence = {"cnes": told.get("cnes", "não informado"), "newest": told.get("newest", "data não informada")}
-    return Finding("unit.stale", 0.7, evidence)
-
-
 def _worst(unit: UnitFreshness) -> tuple[int, str]:
     return -unit.workdays_behind, unit.cnes
 
 
-RULES = (Rule("unit.stale", 700, stale_units), Rule("unit.stale_told", 710, told_by_agent))
+RULES = (Rule("unit.stale", 700, stale_units),)

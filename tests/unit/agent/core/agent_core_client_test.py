@@ -162,22 +162,22 @@ def failure_of(client: HubClient) -> Failure:
 
 
 def test_a_name_that_does_not_resolve_is_dns(enrolled: DataFolder) -> None:
-    assert failure_of(opened(enrolled, hub="http://hub.invalid", proxy="none")).code == "dns"
+    assert failure_of(opened(enrolled, hub="http://hub.invalid", proxy="none")).code == "net.dns"
 
 
 def test_a_closed_port_is_refused(enrolled: DataFolder) -> None:
     failure = failure_of(opened(enrolled, hub=f"http://127.0.0.1:{free_port()}"))
-    assert (failure.code, failure.evidence["host"]) == ("refused", "127.0.0.1")
+    assert (failure.code, failure.evidence["host"]) == ("net.refused", "127.0.0.1")
 
 
 def test_a_proxy_that_is_away_is_the_proxys_fault(hub: SmallHub, enrolled: DataFolder) -> None:
     failure = failure_of(opened(enrolled, proxy=f"http://127.0.0.1:{free_port()}"))
-    assert (failure.code, failure.evidence["proxy_host"]) == ("proxy", "127.0.0.1")
+    assert (failure.code, failure.evidence["proxy"]) == ("net.proxy", "127.0.0.1")
 
 
 def test_a_server_that_hangs_up_is_a_lost_connection(hub: SmallHub, enrolled: DataFolder) -> None:
     hub.override = lambda _method, _path: (0, {}, b"")
-    assert failure_of(opened(enrolled)).code == "connection_lost"
+    assert failure_of(opened(enrolled)).code == "net.connection_lost"
 
 
 def test_a_server_that_says_nothing_is_a_timeout(hub: SmallHub, enrolled: DataFolder) -> None:
@@ -187,7 +187,7 @@ def test_a_server_that_says_nothing_is_a_timeout(hub: SmallHub, enrolled: DataFo
 
     hub.override = slow
     failure = failure_of(opened(enrolled, answer_seconds=0.3))
-    assert (failure.code, failure.evidence["stage"]) == ("timeout", "read")
+    assert (failure.code, failure.evidence["stage"]) == ("net.timeout", "read")
 
 
 class Proxy:
@@ -354,7 +354,7 @@ def test_a_proxy_that_wants_a_password_gets_it_or_is_named(
     hub, proxy = tls_hub(begins=time.time() - HOUR, ends=time.time() + HOUR), proxies(password="a:b")
     trusted = {"hub": hub.url, "ca_file": str(authority.file)}
     failure = failure_of(opened(enrolled, proxy=f"http://127.0.0.1:{proxy.port}", **trusted))
-    assert (failure.code, failure.evidence["status"]) == ("proxy", "407")
+    assert (failure.code, failure.evidence["status"]) == ("net.proxy", "407")
     with opened(enrolled, proxy=f"http://a:b@127.0.0.1:{proxy.port}", **trusted) as client:
         assert client.request("POST", "/v1/anything", b"x").status == 200
 
@@ -383,7 +383,7 @@ def test_another_certificate_than_the_hubs_is_told_as_interception(
     enrolled: DataFolder, tls_hub: Callable[..., SmallHub]
 ) -> None:
     hub = tls_hub(begins=time.time() - HOUR, ends=time.time() + HOUR)
-    assert failure_of(opened(enrolled, hub=hub.url, ca_file="")).code == "tls_interception"
+    assert failure_of(opened(enrolled, hub=hub.url, ca_file="")).code == "net.tls_intercepted"
     assert hub.taken == []
 
 
@@ -391,11 +391,11 @@ def test_a_certificate_of_another_name_is_told_as_interception(
     enrolled: DataFolder, authority: Authority, tls_hub: Callable[..., SmallHub]
 ) -> None:
     hub = tls_hub(begins=time.time() - HOUR, ends=time.time() + HOUR, host="outro.example")
-    assert failure_of(opened(enrolled, hub=hub.url, ca_file=str(authority.file))).code == "tls_interception"
+    assert failure_of(opened(enrolled, hub=hub.url, ca_file=str(authority.file))).code == "net.tls_intercepted"
 
 
 def test_something_that_speaks_no_tls_is_told_as_broken_tls(enrolled: DataFolder, hub: SmallHub) -> None:
-    assert failure_of(opened(enrolled, hub=hub.url.replace("http:", "https:"))).code == "tls_failed"
+    assert failure_of(opened(enrolled, hub=hub.url.replace("http:", "https:"))).code == "net.tls_failed"
 
 
 def test_two_years_off_the_certificate_is_checked_by_the_hubs_time(

@@ -56,7 +56,7 @@ def test_a_full_journal_drops_the_oldest_and_says_how_many(tmp_path: Path, monke
         journal.leave("seen", n=number)
     entries = journal.batch().facts
     kept = [int(fact.evidence["n"]) for fact in entries if fact.code == "seen"]
-    dropped = sum(int(fact.evidence["facts"]) for fact in entries if fact.code == "facts_dropped")
+    dropped = sum(int(fact.evidence["facts"]) for fact in entries if fact.code == "journal.dropped")
     assert kept == list(range(60 - len(kept), 60))
     assert len(entries) <= 21
     assert dropped == 60 - len(kept)

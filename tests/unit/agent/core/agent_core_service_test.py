@@ -72,14 +72,14 @@ def test_what_was_removed_is_restored_and_told(keeper: Systemd, program: Program
     (tmp_path / "state" / f"active-{systemd.UNIT}").unlink()
     assert watch(keeper, program, facts).is_started
     assert keeper.is_running()
-    assert [code for code, _ in facts] == ["task_restored"] * 4
+    assert [code for code, _ in facts] == ["service.watchdog_restored_task"] * 4
 
 
 def test_what_stands_still_is_started_and_told(keeper: Systemd, program: Program, tmp_path: Path) -> None:
     facts = Facts()
     keeper.install(program)
     assert watch(keeper, program, facts).is_started
-    assert facts == [("service_restarted", {"what": systemd.UNIT})]
+    assert facts == [("service.restored", {"name": systemd.UNIT})]
 
 
 def test_a_unit_that_was_changed_is_put_right(keeper: Systemd, program: Program, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_task_that_maintenance_removed_or_disabled_is_put_back(program: Progra
     ].replace("true", "false", 1)
     assert watch(keeper, program, facts).is_restored
     assert not watch(keeper, program, facts).is_restored
-    assert [code for code, _ in facts] == ["task_restored"] * 2
+    assert [code for code, _ in facts] == ["service.watchdog_restored_task"] * 2
     keeper.uninstall()
     assert scheduler.tasks == {}
 

@@ -112,7 +112,7 @@ def test_an_agent_that_was_alive_and_never_stopped(tmp_path: Path) -> None:
     (tmp_path / "alive").write_text(f"{int(NOW) - 7200}\n")
     found = power.check(situation(tmp_path))
     assert codes(found) == ["power.unclean_stop"]
-    assert found[0].evidence["last_alive"] == "06/10/2026 09:00 UTC"
+    assert found[0].evidence["seen_at"] == "06/10/2026 09:00 UTC"
 
 
 @pytest.mark.parametrize("text", [f"{int(NOW) - 7200} stopped\n", f"{int(NOW) - 60}\n", "", "lixo", "9" * 40])
@@ -222,7 +222,7 @@ def test_another_agent_on_the_machine(tmp_path: Path) -> None:
 
 def test_a_folder_that_the_hub_knows_as_a_clone(tmp_path: Path) -> None:
     found = other_agent.check(situation(tmp_path, decision="clone", agent="a"))
-    assert codes(found) == ["clone"]
+    assert codes(found) == ["identity.clone"]
     assert found[0].state == "fail"
 
 

@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 from afluente_agent.doctor.finding import MOST_EVIDENCE_CHARACTERS, codes_to_tell, finding
 from afluente_agent.doctor.texts import TEXTS
-from afluente_agent.protocol.fact_codes import AGENT_CODES
+from afluente_agent.protocol.fact_codes import FACT_KINDS
 
 ROOT = Path(__file__).parents[4]
 DOCUMENT = ROOT / "docs" / "fleet-doctor.md"
@@ -41,7 +41,7 @@ def test_the_document_has_no_code_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("code", sorted(code for code, text in TEXTS.items() if text.state in ("warn", "fail")))
 def test_what_is_wrong_is_a_fact_of_the_protocol(code: str) -> None:
-    assert code in AGENT_CODES
+    assert FACT_KINDS[code].left_by == "agent"
 
 
 @pytest.mark.parametrize("code", sorted(TEXTS))
@@ -64,5 +64,5 @@ def test_evidence_is_short_and_on_one_line() -> None:
 
 
 def test_the_codes_to_tell_are_those_of_what_is_wrong_once_each() -> None:
-    found = [finding("ok.hub"), finding("disk.low"), finding("disk.low"), finding("clone"), finding("doctor.later")]
-    assert codes_to_tell(found) == ("clone", "disk.low")
+    found = [finding("ok.hub"), finding("disk.low"), finding("disk.low"), finding("identity.clone"), finding("doctor.later")]
+    assert codes_to_tell(found) == ("disk.low", "identity.clone")

@@ -65,12 +65,12 @@ def test_a_superseded_chain_gives_way_from_its_end() -> None:
 
 def test_a_later_full_of_another_list_supersedes_nothing() -> None:
     room = make_room([kept("a", 1), kept("b", 2, of="outra", size=300)], wanted(), LIMITS)
-    assert (room.gives_way, room.refusal) == ((), "spool.spool_full")
+    assert (room.gives_way, room.refusal) == ((), "spool.full")
 
 
 def test_a_short_disk_is_told_apart_from_a_full_spool() -> None:
-    assert make_room([], wanted(free=1050), LIMITS).refusal == "spool.disk_full"
-    assert make_room([], wanted(500), LIMITS).refusal == "spool.spool_full"
+    assert make_room([], wanted(free=1050), LIMITS).refusal == "disk.full"
+    assert make_room([], wanted(500), LIMITS).refusal == "spool.full"
     assert make_room([kept("a", 1), kept("b", 2)], wanted(free=1050), LIMITS).gives_way == ("a",)
 
 
@@ -109,9 +109,9 @@ def test_a_full_spool_refuses_and_says_so(tmp_path: Path) -> None:
     second = put(spool, bytes(1000), name="dois").id
     with pytest.raises(SpoolError) as refused:
         put(spool, bytes(1500), name="tres")
-    assert refused.value.code == "spool.spool_full"
+    assert refused.value.code == "spool.full"
     assert "fila" in refused.value.message_pt
-    assert facts.codes == ["spool_full"]
+    assert facts.codes == ["spool.full"]
     assert [one.id for one in spool.waiting()] == [first, second]
     assert len(list(spool.waiting_folder.iterdir())) == 2
 
@@ -122,7 +122,7 @@ def test_a_superseded_transmission_gives_way_and_that_is_told(tmp_path: Path) ->
     first, second = put(spool, bytes(1200)).id, put(spool, bytes(1200)).id
     third = put(spool, b"\1" * 1200).id
     assert [one.id for one in spool.waiting()] == [second, third]
-    assert facts.left == [("spool_gave_way", {"transmission": first, "list": "hipertensos"})]
+    assert facts.left == [("spool.gave_way", {"transmission": first, "list": "hipertensos"})]
     assert content_of(spool, third) == b"\1" * 1200
 
 
@@ -161,8 +161,8 @@ def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path: Path) 
     spool = open_spool(tmp_path, facts=facts, free_bytes=1000)
     with pytest.raises(SpoolError) as refused:
         put(spool, b"x")
-    assert refused.value.code == "spool.disk_full"
-    assert facts.codes == ["disk_full"]
+    assert refused.value.code == "disk.full"
+    assert facts.codes == ["disk.full"]
     assert list(spool.waiting_folder.iterdir()) == []
 
 
@@ -198,8 +198,8 @@ def test_a_mounted_disk_that_is_full_is_told_and_loses_nothing(tmp_path: Path) -
 
 def assert_told_and_kept(told: str, folder: Path) -> None:
     first, refusal, facts, waiting = told.splitlines()
-    assert refusal.startswith("spool.disk_full|Libere espaço")
-    assert (facts, waiting) == ("disk_full", "1")
+    assert refusal.startswith("disk.full|Libere espaço")
+    assert (facts, waiting) == ("disk.full", "1")
     spool = open_spool(folder)
     assert recover(spool).waiting == 1
     assert content_of(spool, first) == bytes(10_000)

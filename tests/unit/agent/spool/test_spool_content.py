@@ -87,7 +87,7 @@ def test_a_manifest_cannot_take_the_place_of_another(tmp_path: Path) -> None:
     first, second = put(spool, b"first").id, put(spool, b"other").id
     shutil.copy(spool.folder_of(first) / "manifest", spool.folder_of(second) / "manifest")
     assert [one.id for one in spool.waiting()] == [first]
-    assert facts.codes == ["spool_quarantined"]
+    assert facts.codes == ["spool.quarantined"]
 
 
 def test_a_damaged_key_is_kept_beside_and_what_it_sealed_is_set_aside(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_damaged_key_is_kept_beside_and_what_it_sealed_is_set_aside(tmp_path: 
     facts = Facts()
     spool = open_spool(tmp_path, facts=facts)
     assert recover(spool).quarantined == 1
-    assert facts.codes == ["spool_key_lost", "spool_quarantined"]
+    assert facts.codes == ["spool.key_lost", "spool.quarantined"]
     assert (tmp_path / "identity" / "spool.key.damaged-1").read_bytes() == damaged
     start = put(spool, b"new")
     assert content_of(spool, start.id) == b"new"

@@ -76,7 +76,7 @@ def test_a_file_cut_anywhere_is_set_aside_and_told(tmp_path: Path, stored: dict[
         again = open_spool(tmp_path, facts=facts)
         recovered = recover(again)
         assert (recovered.waiting, recovered.quarantined, recovered.unfinished) == (1, 1, 0), cut
-        assert facts.codes == ["spool_quarantined"]
+        assert facts.codes == ["spool.quarantined"]
         assert recovered.lists_to_read_whole == ({""} if name == "manifest" else {"hipertensos"})
         assert [one.id for one in again.waiting()] == [other]
         assert len(list(again.quarantine_folder.iterdir())) == 1
@@ -99,7 +99,7 @@ def test_a_flipped_bit_is_found(stored: dict[str, int], name: str, place: int, b
     with tempfile.TemporaryDirectory() as folder:
         recovered, facts, is_there, is_other_there = damaged(Path(folder), flip)
     assert (recovered.quarantined, is_there, is_other_there) == (1, False, True)
-    assert facts.codes == ["spool_quarantined"]
+    assert facts.codes == ["spool.quarantined"]
 
 
 @settings(max_examples=20, deadline=None)
@@ -117,7 +117,7 @@ def test_bytes_behind_the_end_are_found(name: str, tail: bytes) -> None:
 @pytest.mark.parametrize("name", ["000000.segment", "000001.segment"])
 def test_a_segment_that_is_gone_is_told(tmp_path: Path, name: str) -> None:
     recovered, facts, is_there, _ = damaged(tmp_path, lambda hit, _: (hit / name).unlink())
-    assert (recovered.quarantined, is_there, facts.codes) == (1, False, ["spool_quarantined"])
+    assert (recovered.quarantined, is_there, facts.codes) == (1, False, ["spool.quarantined"])
 
 
 @pytest.mark.parametrize("name", ["manifest", "000000.segment"])
@@ -139,7 +139,7 @@ def test_a_reading_that_was_cut_before_its_commit_is_removed_and_told(tmp_path: 
     facts = Facts()
     again = open_spool(tmp_path, facts=facts)
     assert recover(again) == Recovered(1, 0, 1, frozenset())
-    assert facts.codes == ["spool_unfinished"]
+    assert facts.codes == ["spool.unfinished"]
     assert [path.name for path in again.waiting_folder.iterdir()] == [kept]
 
 
@@ -201,7 +201,7 @@ def test_a_killed_writer_loses_nothing_that_it_committed(tmp_path: Path) -> None
     spool = open_spool(tmp_path, facts=facts)
     recovered = recover(spool)
     assert recovered.quarantined == 0
-    assert "spool_quarantined" not in facts.codes
+    assert "spool.quarantined" not in facts.codes
     waiting = {one.id for one in spool.waiting()}
     assert set(told) <= waiting
     assert len(waiting) <= len(told) + 4

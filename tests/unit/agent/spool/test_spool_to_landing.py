@@ -181,13 +181,13 @@ class SpoolToLanding(RuleBasedStateMachine):
     def all_is_there(self) -> None:
         assert self.spool.waiting() == []
         assert list(self.spool.quarantine_folder.iterdir()) == []
-        assert set(self.facts.codes) <= {"spool_unfinished"}
+        assert set(self.facts.codes) <= {"spool.unfinished"}
         assert dict(landed_bytes(self.database, self.folder / "landing")) == self.committed
         files = sorted(path.name for path in (self.folder / "landing").rglob("*") if path.is_file())
         assert files == sorted(f"{transmission}.landed" for transmission in self.committed)
         with self.database.read() as connection:
             told = set(connection.execute(sa.select(FACTS.c.code)).scalars())
-        assert told <= ({"upload_damaged"} if self.cuts else set())
+        assert told <= ({"hub.upload_damaged"} if self.cuts else set())
 
 
 SpoolToLanding.TestCase.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)

@@ -112,7 +112,7 @@ def test_a_dead_line_is_left_alone_and_what_was_sent_is_not_sent_again(site: Sit
     site.faults("PATCH", "", *["lost"] * MOST_FAILURES)
     sent = send_all(site.spool, site.door, chunk_bytes=65536)
     assert sent.failure is not None
-    assert sent.failure.code.startswith("hub.")
+    assert sent.failure.code.startswith("net.")
     assert len(site.spool.waiting()) == 1
     site.faults("PATCH")
     assert send_all(site.spool, site.door, chunk_bytes=65536).transmissions == 1
@@ -188,14 +188,14 @@ def test_a_refused_transmission_is_set_aside_and_told(site: Site) -> None:
     assert site.landed() == {good.id: PACKED}
     assert [path.name[:36] for path in site.spool.quarantine_folder.iterdir()] == [bad.id]
     [(code, evidence)] = site.facts.left
-    assert (code, evidence["transmission"], evidence["what"]) == ("upload_refused", bad.id, "loading.rows")
+    assert (code, evidence["transmission"], evidence["code"]) == ("send.set_aside", bad.id, "loading.rows")
 
 
 def test_an_announcement_that_the_hub_cannot_take_is_set_aside(site: Site) -> None:
     put(site.spool, PACKED, ROWS, name="Nome Errado")
     sent = send_all(site.spool, site.door)
     assert (sent.refused, sent.lists_to_read_whole) == (1, {"Nome Errado"})
-    assert site.facts.codes == ["upload_refused"]
+    assert site.facts.codes == ["send.set_aside"]
 
 
 def test_a_delta_without_its_base_asks_for_the_whole_list(site: Site) -> None:
@@ -215,7 +215,7 @@ def test_a_segment_that_broke_while_it_waited_is_set_aside_and_the_rest_is_sent(
     sent = send_all(site.spool, site.door, chunk_bytes=32768)
     assert (sent.transmissions, sent.lists_to_read_whole, sent.failure) == (1, {"hipertensos"}, None)
     assert set(site.landed()) == {good.id}
-    assert site.facts.codes == ["spool_quarantined"]
+    assert site.facts.codes == ["spool.quarantined"]
 
 
 @pytest.mark.parametrize("status", ["401", "403", "404", "500", "502"])

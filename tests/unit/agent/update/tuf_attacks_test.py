@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from afluente_agent.errors import UpdateError
-from afluente_agent.update import fact_codes
+from afluente_agent.protocol import fact_codes
 from afluente_agent.update.client import pin_root
 from afluente_agent.update.pointer import PointerFile, confirmed, rolled_back
 from tests.unit.agent.update.update_world import World, new_keys, write_version
@@ -39,7 +39,7 @@ def test_a_good_version_is_fetched_checked_unpacked_and_pointed_at(world: World)
     pointer = PointerFile(world.folder).load()
     assert (pointer.current, pointer.previous, pointer.is_on_trial) == ("1.1.0", "", True)
     assert (world.folder.version("1.1.0") / "toy_agent" / "__main__.py").read_text() == "print('hello')\n"
-    assert world.facts == [(fact_codes.STARTED, {"version": "1.1.0", "before": "1.0.0"})]
+    assert world.facts == [(fact_codes.UPDATE_STARTED, {"version": "1.1.0", "before": "1.0.0"})]
     assert list(world.folder.downloads.iterdir()) == []
 
 
@@ -96,7 +96,7 @@ def test_indefinite_freeze_metadata_past_its_date_is_refused_with_a_fact_of_its_
     world.add("1.1.0")
     world.clock.advance(seconds=timedelta(days=3, hours=1).total_seconds())
     assert world.follow("1.1.0") is False
-    assert world.facts == [(fact_codes.METADATA_EXPIRED, {"version": "1.1.0"})]
+    assert world.facts == [(fact_codes.UPDATE_METADATA_EXPIRED, {"version": "1.1.0"})]
     world.repository.refresh()
     assert world.follow("1.1.0") is True
 
@@ -113,7 +113,7 @@ def test_indefinite_freeze_is_seen_by_the_time_reached_even_if_the_clock_goes_ba
         cached.unlink()
     early = world.hub_time - 4 * 86_400
     assert world.follow("1.1.0", hub_time=early) is False
-    assert world.facts[-1][0] == fact_codes.METADATA_EXPIRED
+    assert world.facts[-1][0] == fact_codes.UPDATE_METADATA_EXPIRED
 
 
 def test_mix_and_match_targets_of_another_moment_are_refused(world: World) -> None:
@@ -156,7 +156,7 @@ def test_rollback_only_a_signed_order_to_go_back_that_names_both_versions_goes_b
     assert PointerFile(world.folder).load().current == ""
     assert world.follow("0.9.0", action="roll_back", leaving="1.0.0") is True
     assert PointerFile(world.folder).load().current == "0.9.0"
-    assert world.facts[-1] == (fact_codes.RETURNED, {"version": "1.0.0", "to": "0.9.0"})
+    assert world.facts[-1] == (fact_codes.UPDATE_RETURNED, {"version": "1.0.0", "to": "0.9.0"})
 
 
 def test_rollback_an_order_seen_before_a_newer_one_is_refused(world: World) -> None:
@@ -189,7 +189,7 @@ def test_slow_retrieval_a_line_that_stops_is_given_up_and_the_part_kept(world: W
     world.serving.cut_after = 70_000
     assert world.follow("1.1.0") is False
     [(code, evidence)] = world.facts
-    assert code == fact_codes.DOWNLOAD_FAILED and int(evidence["bytes"]) == 70_000
+    assert code == fact_codes.UPDATE_DOWNLOAD_FAILED and int(evidence["bytes"]) == 70_000
     assert world.follow("1.1.0") is False
     assert world.follow("1.1.0") is True
     assert world.serving.sent_bytes < 200_000 * 1.2 + 40_000

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from afluente_agent.update import fact_codes
+from afluente_agent.protocol import fact_codes
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.health import EXIT_ALREADY_RUNNING, EXIT_FOR_UPDATE
 from afluente_agent.update.install import install
@@ -72,9 +72,9 @@ def watched(tmp_path: Path) -> Watched:
 
 def goes_back(watched: Watched, reason: str, to: str = "1.0.0") -> None:
     with watched.running():
-        watched.until(lambda: any(code == fact_codes.ROLLED_BACK for code, _ in watched.facts))
+        watched.until(lambda: any(code == fact_codes.UPDATE_ROLLED_BACK for code, _ in watched.facts))
         watched.until(lambda: (watched.folder.root / "installed").exists() or to != "1.0.0")
-    [told] = [evidence for code, evidence in watched.facts if code == fact_codes.ROLLED_BACK]
+    [told] = [evidence for code, evidence in watched.facts if code == fact_codes.UPDATE_ROLLED_BACK]
     assert told == {"version": "1.1.0", "reason": reason, "to": to}
     assert watched.file.load().is_bad("1.1.0")
 
@@ -121,7 +121,7 @@ def test_a_damaged_pointer_starts_the_installed_version(watched: Watched) -> Non
     watched.folder.pointer.write_bytes(b"{")
     with watched.running():
         watched.until(lambda: (watched.folder.root / "installed").exists())
-    assert [code for code, _ in watched.facts] == [fact_codes.POINTER_DAMAGED]
+    assert [code for code, _ in watched.facts] == [fact_codes.UPDATE_POINTER_DAMAGED]
 
 
 def test_a_version_does_not_import_what_lies_in_the_folder_it_works_in(watched: Watched) -> None:

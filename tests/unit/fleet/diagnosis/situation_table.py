@@ -21,6 +21,11 @@ def awake(name: str, right: str, *facts: Told, **more: object) -> Situation:
     return Situation(name, right, facts=facts, **more)
 
 
+def gap(since: str, until: str) -> dict[str, str]:
+    """A time in which nothing ran, as an agent tells it."""
+    return {"since": str(int(moment(DAY, since).timestamp())), "until": str(int(moment(DAY, until).timestamp()))}
+
+
 CONNECTIVITY = (
     awake(
         "dns came back to tell", "connectivity.dns", Told("net.dns", "08:10", {"host": "hub"}), Told("net.dns", "08:40")
@@ -53,7 +58,7 @@ MAINTENANCE = (
     away(
         "service stopped by hand",
         "maintenance.service_stopped",
-        Told("service.stopped_cleanly", "-1 15:40", {"reason": "stopped"}),
+        Told("service.stopped_cleanly", "-1 15:40", {"reason": "service"}),
     ),
     awake("service disabled", "maintenance.service_disabled", Told("service.disabled", "08:10")),
     awake(
@@ -73,7 +78,7 @@ MAINTENANCE = (
     ),
     awake("dying disk", "maintenance.disk_error", Told("disk.error", "08:10"), Told("db.corrupted", "08:11")),
     awake("folder without permission", "maintenance.folder_not_writable", Told("folder.not_writable", "08:10")),
-    awake("folder moved", "maintenance.settings_changed", Told("folder.moved", "08:10")),
+    awake("settings removed", "maintenance.settings_changed", Told("folder.settings_changed", "08:10")),
     awake(
         "clock off by three hours",
         "maintenance.clock_wrong",
@@ -102,7 +107,7 @@ MAINTENANCE = (
     awake("database down", "maintenance.db_down", Told("db.down", "08:10"), Told("db.down", "09:10")),
     awake("database damaged", "maintenance.db_corrupted", Told("db.corrupted", "08:10", {"sqlstate": "XX001"})),
     awake("tables not readable", "maintenance.db_not_readable", Told("db.not_readable", "08:10")),
-    awake("backup restored", "maintenance.restored_backup", Told("sequence_back", "08:10", origin="hub")),
+    awake("backup restored", "maintenance.restored_backup", Told("site.sequence_back", "08:10", origin="hub")),
     awake("agent crashes", "maintenance.agent_crashed", *(Told("service.crashed", f"0{h}:10") for h in (8, 9))),
     awake("a training pec", "maintenance.pec_training", Told("pec.training", "08:10")),
     awake("little space left", "maintenance.disk_low", Told("disk.low", "08:10"), sent=(Sent(),)),
@@ -126,7 +131,7 @@ INACTIVITY = (
         "inactivity.turned_off",
         day=date(2026, 9, 21),
         seen="-3 17:00",
-        facts=(Told("stopped", "-3 17:00"),),
+        facts=(Told("service.stopped_cleanly", "-3 17:00", {"reason": "shutdown"}),),
     ),
     Situation(
         "the disk was full on Friday, silent on Monday",
@@ -136,7 +141,7 @@ INACTIVITY = (
         facts=(Told("disk.full", "-3 15:00"),),
     ),
     Situation("silent for three days of work", "inactivity.off_or_no_internet", seen="-6 16:00"),
-    away("sleeps", "inactivity.asleep", Told("power.suspended", "09:00", {"seconds": "3600"})),
+    away("sleeps", "inactivity.asleep", Told("power.suspended", "09:10", gap("07:50", "09:10"))),
     Situation("national holiday", "inactivity.national_holiday", day=date(2026, 9, 7), seen="-3 16:00"),
     Situation("state holiday", "inactivity.state_holiday", day=date(2026, 7, 9), seen="-1 16:00"),
     Situation(
@@ -187,9 +192,9 @@ INACTIVITY = (
         timezone="America/Rio_Branco",
     ),
     Situation("not installed", "inactivity.not_installed", status="invited", seen="", is_enrolled=False),
-    awake("migration", "inactivity.migration", Told("migration", "08:10", origin="hub")),
+    awake("migration", "inactivity.migration", Told("site.migration", "08:10", origin="hub")),
     Situation(
-        "cloned disk", "inactivity.cloned_disk", is_suspended=True, facts=(Told("clone", "08:10", origin="hub"),)
+        "cloned disk", "inactivity.cloned_disk", is_suspended=True, facts=(Told("site.clone", "08:10", origin="hub"),)
     ),
     Situation("silent for weeks", "inactivity.long_silence", seen="-20 16:00"),
     awake("sending now", "inactivity.sending_now", sent=(Sent(at="10:00", state="receiving", share=0.4),)),
@@ -197,7 +202,6 @@ INACTIVITY = (
 UNIT = (
     awake("a unit lags", "unit.stale", sent=(Sent(freshness=FRESH | {"2000004": "20260828"}),)),
     awake("no unit records", "unit.all_stale", sent=(Sent(freshness={"2000001": "20260820", "2000002": "20260812"}),)),
-    awake("told by the agent", "unit.stale", Told("unit.stale", "08:15", {"cnes": "2000004"}), sent=(Sent(),)),
 )
 OURS = (
     away("hub down now", "ours.hub_down", hub=(Told("hub.down", "10:20", {"seconds": "9000"}),)),
@@ -208,7 +212,7 @@ OURS = (
         Told("net.timeout", "09:10"),
         hub=(Told("hub.down", "10:00", {"seconds": "7800"}),),
     ),
-    away("hub stopped and not started", "ours.hub_down", hub=(Told("hub.stopped", "-1 20:00"),)),
+    away("hub stopped and not started", "ours.hub_down", hub=(Told("hub.alive", "-1 20:00"),)),
     away(
         "certificate of ours",
         "ours.hub_certificate",
@@ -268,7 +272,7 @@ NONE = (
         "a short restart of the hub",
         "inactivity.off_or_no_internet",
         seen="-1 15:40",
-        hub=(Told("hub.stopped", "09:50"), Told("hub.started", "09:51")),
+        hub=(Told("hub.alive", "10:25"),),
     ),
     away(
         "a hub fault long over",
@@ -278,80 +282,100 @@ NONE = (
     Situation("paused", "", status="paused", seen="-9 10:00"),
     Situation("sent and then switched off", "", now="15:00", seen="09:00", sent=(Sent(),)),
 )
-WORDED_BY_PARTS = (
-    awake("the core's dns", "connectivity.dns", Told("dns", "08:10", {"host": "hub"})),
-    awake("the core's proxy", "connectivity.proxy", Told("http_status", "08:10", {"status": "407", "code": ""})),
-    awake("a filter's page", "connectivity.refused", Told("http_status", "08:10", {"status": "403", "code": ""})),
+AS_AGENTS_TELL = (
+    awake("the core's dns", "connectivity.dns", Told("net.dns", "08:10", {"host": "hub"})),
+    awake("the core's proxy", "connectivity.proxy", Told("net.proxy", "08:10", {"status": "407", "code": ""})),
+    awake("a filter's page", "connectivity.refused", Told("net.blocked", "08:10", {"status": "403", "code": ""})),
     awake(
-        "the core's tls", "connectivity.tls_intercepted", Told("tls_interception", "08:10", {"reason": "self-signed"})
+        "the core's tls",
+        "connectivity.tls_intercepted",
+        Told("net.tls_intercepted", "08:10", {"reason": "self-signed"}),
     ),
     awake(
         "the core's tls with a wrong clock",
         "maintenance.clock_wrong",
-        Told("tls_interception", "08:10", {"reason": "certificate is not yet valid"}),
-        Told("clock_corrected", "08:12", {"before": "0", "now": "-63072000"}),
+        Told("net.tls_expired", "08:10", {"reason": "certificate is not yet valid"}),
+        Told("clock.offset", "08:12", {"offset_seconds": "63072000"}),
     ),
     awake(
         "the core's answer again",
         "ours.query_limit",
-        Told("timeout", "08:10"),
-        Told("reached", "08:20"),
+        Told("net.connection_lost", "08:10"),
+        Told("net.restored", "08:20"),
         Told("query.timeout", "08:30"),
     ),
     awake(
         "extraction that names its reason",
         "maintenance.pec_credentials",
-        Told("extract_failed", "08:10", {"code": "pec.credentials_changed"}),
+        Told("pec.credentials_changed", "08:10", {"role": "esus_leitura"}),
     ),
     awake(
         "extraction without a catalogue",
         "ours.schema_drift",
-        Told("extract_failed", "08:10", {"code": "catalogue.missing"}),
+        Told("catalogue.missing", "08:10"),
     ),
-    awake("a spool without room", "maintenance.disk_full", Told("disk_full", "08:10")),
+    awake("a spool without room", "maintenance.disk_full", Told("disk.full", "08:10", {"where": "fila de remessas"})),
     awake(
         "the hub does not know the key",
         "ours.identity_refused",
-        Told("http_status", "08:10", {"status": "401", "code": "unknown_key"}),
+        Told("identity.refused", "08:10", {"status": "401", "code": "unknown_key"}),
     ),
     awake(
         "the hub answers 500",
         "ours.transmission_refused",
-        Told("http_status", "08:10", {"status": "500", "code": "internal"}),
+        Told("send.hub_error", "08:10", {"status": "500", "code": "internal"}),
     ),
-    awake("told to wait", "ours.waiting_turn", Told("slot_deferred", "08:30", {"seconds": "600"})),
-    awake("the core's watchdog", "maintenance.task_removed", Told("task_restored", "08:10", {"what": "systemd"})),
-    awake("the core's service", "maintenance.service_stopped", Told("service_restarted", "08:10", {"what": "systemd"})),
+    awake("told to wait", "ours.waiting_turn", Told("send.waiting", "08:30", {"seconds": "600"})),
+    awake(
+        "the core's watchdog",
+        "maintenance.task_removed",
+        Told("service.watchdog_restored_task", "08:10", {"name": "systemd"}),
+    ),
+    awake("the core's service", "maintenance.service_stopped", Told("service.restored", "08:10", {"name": "systemd"})),
     awake(
         "off until ten",
         "inactivity.was_off",
         Told(
-            "was_off",
+            "power.off",
             "10:20",
-            {
-                "since": str(int(moment(DAY, "-1 17:00").timestamp())),
-                "until": str(int(moment(DAY, "10:20").timestamp())),
-            },
+            gap("-1 17:00", "10:20"),
         ),
     ),
     awake(
         "off at night only",
         "",
         Told(
-            "was_off",
+            "power.off",
             "08:00",
-            {
-                "since": str(int(moment(DAY, "-1 17:00").timestamp())),
-                "until": str(int(moment(DAY, "08:00").timestamp())),
-            },
+            gap("-1 17:00", "08:00"),
         ),
     ),
+    awake("slept at night only", "", Told("power.suspended", "08:00", gap("-1 17:00", "08:00"))),
+    awake(
+        "an upload that was damaged on its way and came again",
+        "",
+        Told("hub.upload_damaged", "08:10", {"list": "gestantes", "code": "transmission.digest"}, origin="hub"),
+        sent=(Sent(),),
+    ),
+    awake(
+        "an upload refused for good",
+        "ours.load_refused",
+        Told("hub.upload_refused", "08:30", {"list": "gestantes", "code": "transmission.rows"}, origin="hub"),
+        Told("send.set_aside", "08:31", {"list": "gestantes", "code": "transmission.rows"}),
+    ),
+    awake("no list for this pec", "ours.schema_drift", Told("catalogue.not_for_version", "08:10", {"version": "6.0"})),
+    awake("a clock that was put right", "", Told("clock.offset", "08:05"), Told("clock.corrected", "08:20")),
+    awake("a service that stands still", "maintenance.service_stopped", Told("service.stopped", "08:10")),
+    awake("a reading that was cut", "inactivity.power_cut", Told("spool.unfinished", "08:10", {"transmissions": "1"})),
+    awake("a spool that cannot be used", "maintenance.folder_not_writable", Told("spool.unusable", "08:10")),
+    awake("a role that may no longer enter", "maintenance.db_not_readable", Told("db.not_allowed", "08:10")),
+    awake("another program in the agent's task", "maintenance.task_removed", Told("agent.task_changed", "08:10")),
     awake("a version that loops", "maintenance.agent_crashed", Told("update.crash_loop", "08:10")),
     awake(
         "loading told it is stuck",
         "ours.load_stuck",
-        Told("loading_stuck", "10:00", {"list": "gestantes"}, origin="hub"),
+        Told("hub.load_stuck", "10:00", {"list": "gestantes"}, origin="hub"),
         sent=(Sent(state="landed"),),
     ),
 )
-TABLE = (*CONNECTIVITY, *MAINTENANCE, *INACTIVITY, *UNIT, *OURS, *NONE, *WORDED_BY_PARTS)
+TABLE = (*CONNECTIVITY, *MAINTENANCE, *INACTIVITY, *UNIT, *OURS, *NONE, *AS_AGENTS_TELL)

@@ -46,7 +46,7 @@ def test_a_hub_that_is_down_now_is_ours_although_nobody_wrote_it(database: Datab
 
 
 def test_a_hub_that_came_back_tells_how_long_it_was_away(database: Database) -> None:
-    inject(database, replace(SILENT, facts=(Told("refused", "08:10"), Told("timeout", "09:10")), seen="10:25"))
+    inject(database, replace(SILENT, facts=(Told("net.refused", "08:10"), Told("net.timeout", "09:10")), seen="10:25"))
     HubPulse(database, SetClock(moment(DAY, "08:00"))).beat()
     HubPulse(database, SetClock(moment(DAY, "10:15"))).beat()
     assert codes(database) == ["hub.alive", "hub.down"]

@@ -29,7 +29,7 @@ from afluente.fleet.diagnosis.view import (
     SiteView,
     UnitFreshness,
 )
-from afluente_agent.protocol.fact_codes import AGENT_CODES, CODES, HUB_CODES
+from afluente_agent.protocol.fact_codes import FACT_KINDS
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 DAY = date(2026, 9, 16)
@@ -44,7 +44,7 @@ evidence = st.dictionaries(
 )
 facts = st.builds(
     SeenFact,
-    st.sampled_from(sorted(CODES)) | texts,
+    st.sampled_from(sorted(FACT_KINDS)) | texts,
     moments,
     evidence,
     st.none() | moments,
@@ -156,9 +156,8 @@ def test_rules_name_situations_and_facts_that_exist() -> None:
     assert len(causes) > len(CAUSES)
     for cause in causes:
         assert cause.situation in SITUATIONS
-        assert set(cause.facts) | set(cause.undone_by) <= CODES
-    assert not set(AGENT_CODES) & set(HUB_CODES)
-    assert set(FAULTS) <= set(HUB_CODES)
+        assert set(cause.facts) | set(cause.undone_by) <= set(FACT_KINDS)
+    assert {FACT_KINDS[code].left_by for code in FAULTS} == {"hub"}
 
 
 def test_no_two_rules_share_a_place() -> None:

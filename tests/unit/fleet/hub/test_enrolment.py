@@ -128,7 +128,7 @@ def test_another_machine_is_a_migration_that_keeps_the_site(world):
     _, answer = world.enrol(of=machine("b", install="install-b", disk="disk-b"))
     assert (answer.decision, answer.site) == ("migration", "a")
     assert "Migração" in answer.message_pt
-    assert "migration" in codes(world)
+    assert "site.migration" in codes(world)
     with world.database.write() as connection, pytest.raises(Refusal) as caught:
         authenticate(connection, *old.signed(at=world.hub_time), at=world.clock.now())
     assert caught.value.code == "suspended"
@@ -140,7 +140,7 @@ def test_a_copy_of_an_installation_that_is_alive_is_a_clone_and_suspended(world,
     beat(world, alive)
     clone, answer = world.enrol(of=other)
     assert answer.decision == "clone"
-    assert "clone" in codes(world)
+    assert "site.clone" in codes(world)
     with world.database.write() as connection:
         assert authenticate(connection, *alive.signed(at=world.hub_time), at=world.clock.now()).agent == alive.agent
     with world.database.write() as connection, pytest.raises(Refusal) as caught:

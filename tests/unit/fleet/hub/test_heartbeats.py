@@ -63,18 +63,18 @@ def test_what_an_agent_says_of_itself_is_kept(world, agent):
 
 
 def test_facts_told_again_because_an_answer_was_lost_stand_once(world, agent):
-    seen = (Fact("dns", world.hub_time - 60, {"host": "hub"}), Fact("dns", world.hub_time - 30, {"host": "hub"}))
+    seen = (Fact("net.dns", world.hub_time - 60, {"host": "hub"}), Fact("net.dns", world.hub_time - 30, {"host": "hub"}))
     beat(world, agent, sequence=1, facts=seen)
     beat(world, agent, sequence=1, facts=seen)
-    beat(world, agent, sequence=2, facts=(*seen, Fact("proxy", world.hub_time, {})))
-    assert told(world) == [("dns", "agent"), ("dns", "agent"), ("enrolled", "hub"), ("proxy", "agent")]
+    beat(world, agent, sequence=2, facts=(*seen, Fact("net.proxy", world.hub_time, {})))
+    assert told(world) == [("net.dns", "agent"), ("net.dns", "agent"), ("net.proxy", "agent"), ("site.enrolled", "hub")]
 
 
 @pytest.mark.parametrize("at", [0, -(2**62), 2**62, 32503680000])
 def test_a_fact_of_an_impossible_time_is_kept_at_the_moment_it_came(world, agent, at):
-    beat(world, agent, facts=(Fact("dns", at, {}),))
+    beat(world, agent, facts=(Fact("net.dns", at, {}),))
     with world.database.read() as connection:
-        [fact] = [one for one in facts.of_site(connection, "a") if one.code == "dns"]
+        [fact] = [one for one in facts.of_site(connection, "a") if one.code == "net.dns"]
     assert fact.at == world.clock.now()
 
 
@@ -83,7 +83,7 @@ def test_changes_that_the_hub_sees_become_facts(world, agent):
     beat(world, agent, sequence=2, pec_version="5.4.0", of=machine(version="1.1.0"))
     beat(world, agent, sequence=1, started_at=1_900_000_000, of=machine("b", version="1.1.0"))
     codes = {code for code, origin in told(world) if origin == "hub"}
-    assert codes == {"enrolled", "pec_upgraded", "agent_updated", "machine_changed"}
+    assert codes == {"site.enrolled", "site.pec_upgraded", "site.agent_updated", "site.machine_changed"}
 
 
 def test_a_clone_is_suspended_and_audited(world, agent):
@@ -91,7 +91,7 @@ def test_a_clone_is_suspended_and_audited(world, agent):
     beat(world, agent, sequence=2, of=machine("b"))
     found = beat(world, agent, sequence=2)
     assert isinstance(found, Cloned)
-    assert ("clone", "hub") in told(world)
+    assert ("site.clone", "hub") in told(world)
     with world.database.read() as connection:
         known = agents.find(connection, agent.agent)
         log = audit_chain.entries(connection, subject=f"agent/{agent.agent}")

@@ -93,7 +93,7 @@ def test_old_facts_and_accesses_go(world, tmp_path):
     world.token()
     with world.database.write() as connection:
         at = world.clock.now()
-        facts.record(connection, site="a", agent=None, code="dns", at=at, evidence={})
+        facts.record(connection, site="a", agent=None, code="net.dns", at=at, evidence={})
         access.record(connection, at=at, actor="ana", action="GET", subject="a", outcome="done")
     world.clock.moment += timedelta(days=31)
     gone = retain(world.database, tmp_path, POLICY, clock=world.clock)

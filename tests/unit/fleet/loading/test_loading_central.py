@@ -74,7 +74,7 @@ def test_a_delta_on_another_base_is_refused_and_asks_for_the_whole_list(world: W
     assert world.state(late) == ("refused", "loading.base_missing")
     assert needs_full(*world.state(late))
     assert rows("SELECT nome FROM hipertensos") == [("b",)]
-    assert [(site, code) for site, code, _ in world.facts()] == [("s1", "transmission_refused")]
+    assert [(site, code) for site, code, _ in world.facts()] == [("s1", "hub.load_refused")]
 
 
 def test_a_delta_whose_base_is_still_coming_waits_for_it(world: World) -> None:
@@ -165,7 +165,7 @@ def test_what_is_not_as_announced_is_refused_with_a_fact_and_loads_nothing(
     assert world.state(good) == ("loaded", None)
     assert rows("SELECT site FROM hipertensos") == [("s2",)]
     assert [(site, fact, evidence["error"]) for site, fact, evidence in world.facts()] == [
-        ("s1", "transmission_refused", code)
+        ("s1", "hub.load_refused", code)
     ]
 
 
@@ -197,7 +197,7 @@ def test_a_database_that_is_away_is_waited_for_and_told_after_a_while(world: Wor
 
     asyncio.run(away(5))
     assert world.state(done) == ("landed", "central.failed")
-    assert [code for _, code, _ in world.facts()] == ["loading_stuck"]
+    assert [code for _, code, _ in world.facts()] == ["hub.load_stuck"]
     assert load(world)[0].state == "loaded"
 
 

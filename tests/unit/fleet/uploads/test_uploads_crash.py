@@ -140,6 +140,6 @@ def test_a_file_damaged_before_it_was_looked_at_is_asked_for_again(receiving: Re
     path.write_bytes(stored)
     go_on(receiving, transmission)
     assert receiving.landed() == {transmission: PACKED}
-    assert receiving.facts() == ["upload_damaged"]
+    assert receiving.facts() == ["hub.upload_damaged"]
     assert not path.exists()
     assert path.with_suffix(LANDED).exists()

@@ -144,7 +144,7 @@ def test_a_delta_whose_base_the_hub_does_not_know_asks_for_the_whole(receiving: 
     state = receiving.uploads.start(SITE_A, start)
     assert (state.state, state.needs_full, state.reason) == ("refused", True, "transmission.base_unknown")
     assert receiving.uploads.start(SITE_A, start) == state
-    assert receiving.facts() == ["upload_refused"]
+    assert receiving.facts() == ["hub.upload_refused"]
     refused("transmission.refused", lambda: receiving.uploads.append(SITE_A, start.id, 0, b"x", sha(b"x")))
 
 
@@ -197,7 +197,7 @@ def test_an_abandoned_upload_is_forgotten_and_told(receiving: Receiving) -> None
     assert receiving.uploads.settle().abandoned == 0
     receiving.clock.moment += timedelta(days=2)
     assert receiving.uploads.settle().abandoned == 1
-    assert (receiving.files(), receiving.facts()) == ([], ["upload_abandoned"])
+    assert (receiving.files(), receiving.facts()) == ([], ["hub.upload_abandoned"])
     refused("transmission.unknown", lambda: receiving.uploads.state(SITE_A, start.id))
     assert receiving.uploads.start(SITE_A, start).offset == 0
     receiving.send(start, PACKED)

@@ -8,6 +8,7 @@ from pathlib import Path
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.service_state import parse_sc
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 
 PRODUCTS = {
     "AVP": "Kaspersky",
@@ -28,7 +29,7 @@ def check(situation: Situation) -> list[Finding]:
     if not lost:
         return [finding("ok.antivirus", files=len(files))]
     product = _product(situation)
-    return [finding("av.file_removed", file=_named(lost), files=len(lost), product=product)]
+    return [finding(fact_codes.AV_FILE_REMOVED, file=_named(lost), files=len(lost), product=product)]
 
 
 def _is_whole(path: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.reach import Reached
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import CLOCK_TOLERANCE_SECONDS
 
 UNITS = ((31_536_000, "anos"), (86_400, "dias"), (3_600, "horas"), (60, "minutos"))
@@ -16,15 +17,15 @@ UNITS = ((31_536_000, "anos"), (86_400, "dias"), (3_600, "horas"), (60, "minutos
 def check(situation: Situation) -> list[Finding]:
     reached = situation.reached()
     if reached is None:
-        return [finding("doctor.later", check="relógio", first="net.hub_unset")]
+        return [finding("doctor.later", check="relógio", first=fact_codes.NET_HUB_UNSET)]
     if reached.hub_time is None:
-        first = reached.trouble.code if reached.trouble is not None else "net.blocked"
+        first = reached.trouble.code if reached.trouble is not None else fact_codes.NET_BLOCKED
         return [finding("doctor.later", check="relógio", first=first)]
     offset = round(reached.seen_at - reached.hub_time)
     if not has_wrong_clock(reached):
         return [finding("ok.clock", offset_seconds=offset)]
     direction = "adiantado" if offset > 0 else "atrasado"
-    return [finding("clock.offset", offset_seconds=offset, direction=direction, amount=in_words(abs(offset)))]
+    return [finding(fact_codes.CLOCK_OFFSET, offset_seconds=offset, direction=direction, amount=in_words(abs(offset)))]
 
 
 def has_wrong_clock(reached: Reached) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 
 FULL_BYTES = 200 * 1024**2
 LOW_BYTES = 2 * 1024**3
@@ -24,10 +25,10 @@ def _of(situation: Situation, folder: Path, where: str, low_bytes: int) -> list[
     try:
         free = situation.probes.disk.free_bytes(folder)
     except OSError as error:
-        return [finding("disk.error", where=where, reason=error.strerror or type(error).__name__)]
+        return [finding(fact_codes.DISK_ERROR, where=where, reason=error.strerror or type(error).__name__)]
     if free >= low_bytes:
         return []
-    code = "disk.full" if free < FULL_BYTES else "disk.low"
+    code = fact_codes.DISK_FULL if free < FULL_BYTES else fact_codes.DISK_LOW
     return [finding(code, where=where, free=in_words(free), free_bytes=free, needed=in_words(low_bytes))]
 
 

@@ -7,6 +7,7 @@ import errno
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.situation import Situation
 from afluente_agent.errors import SettingsError
+from afluente_agent.protocol import fact_codes
 from afluente_agent.settings import SettingsStore
 
 NO_SPACE = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -23,16 +24,16 @@ def check(situation: Situation) -> list[Finding]:
         SettingsStore(folder).load()
     except SettingsError as error:
         if error.code == "settings.broken":
-            found.append(finding("folder.settings_changed", file=str(folder.settings)))
+            found.append(finding(fact_codes.FOLDER_SETTINGS_CHANGED, file=str(folder.settings)))
         elif not found:
-            found.append(finding("folder.not_writable", folder=str(folder.root), reason=error.code))
+            found.append(finding(fact_codes.FOLDER_NOT_WRITABLE, folder=str(folder.root), reason=error.code))
     return found or [finding("ok.folder", folder=str(folder.root))]
 
 
 def _of_writing(error: OSError, folder: str) -> Finding:
     reason = error.strerror or type(error).__name__
     if error.errno in NO_SPACE:
-        return finding("disk.full", where="dados do agente", free="0 MB", free_bytes=0, reason=reason)
+        return finding(fact_codes.DISK_FULL, where="dados do agente", free="0 MB", free_bytes=0, reason=reason)
     if error.errno == errno.EIO:
-        return finding("disk.error", where=folder, reason=reason)
-    return finding("folder.not_writable", folder=folder, reason=reason)
+        return finding(fact_codes.DISK_ERROR, where=folder, reason=reason)
+    return finding(fact_codes.FOLDER_NOT_WRITABLE, folder=folder, reason=reason)

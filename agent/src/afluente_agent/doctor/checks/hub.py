@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 
-OF_OTHER_CHECKS = ("net.dns", "net.proxy", "net.tls_intercepted", "net.tls_expired", "net.tls_name", "net.tls_failed")
+OF_OTHER_CHECKS = (
+    fact_codes.NET_DNS,
+    fact_codes.NET_PROXY,
+    fact_codes.NET_TLS_INTERCEPTED,
+    fact_codes.NET_TLS_EXPIRED,
+    fact_codes.NET_TLS_NAME,
+    fact_codes.NET_TLS_FAILED,
+)
 
 
 def check(situation: Situation) -> list[Finding]:
     reached = situation.reached()
     if reached is None:
-        return [finding("net.hub_unset")]
+        return [finding(fact_codes.NET_HUB_UNSET)]
     trouble = reached.trouble
     if trouble is None:
         milliseconds = int(reached.seconds * 1000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.situation import Situation
 from afluente_agent.errors import SettingsError
+from afluente_agent.protocol import fact_codes
 from afluente_agent.settings import DataFolder, SettingsStore
 
 
@@ -14,10 +15,10 @@ def check(situation: Situation) -> list[Finding]:
     """The hub tells clones by their machine's id and answers it at the enrolment; that answer is repeated here."""
     found: list[Finding] = []
     if situation.settings.decision == "clone":
-        found.append(finding("clone", site=situation.settings.site_name or "?"))
+        found.append(finding(fact_codes.IDENTITY_CLONE, site=situation.settings.site_name or "?"))
     mine = _real(situation.folder.root)
     others = (one for one in situation.probes.data_folders if _real(one) != mine)
-    found += [finding("agent.other", folder=str(one)) for one in others if _is_agent(one)]
+    found += [finding(fact_codes.AGENT_OTHER, folder=str(one)) for one in others if _is_agent(one)]
     return found or [finding("ok.other_agent")]
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from afluente_agent.alive import GAP_SECONDS, STOPPED_WORD
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 
 ALIVE = "alive"
 RECENT_SECONDS = 3 * 86_400
@@ -20,14 +21,18 @@ def check(situation: Situation) -> list[Finding]:
     last = last_alive(_alive_text(situation))
     hub_now = now + situation.settings.clock_offset_seconds
     if last is not None and hub_now - last > GAP_SECONDS:
-        return [finding("power.unclean_stop", last_alive=_moment(last), seen_by="agent")]
+        return [finding(fact_codes.POWER_UNCLEAN_STOP, last_alive=last, seen_at=_moment(last), seen_by="agent")]
     if situation.probes.system == "windows":
         text = situation.probes.commands.run(
             "wevtutil", "qe", "System", f"/q:{WINDOWS_QUERY}", "/c:1", "/rd:true", "/f:xml"
         )
         stopped = parse_event(text or "")
         if stopped is not None and 0 <= now - stopped < RECENT_SECONDS:
-            return [finding("power.unclean_stop", last_alive=_moment(stopped), seen_by="event log")]
+            return [
+                finding(
+                    fact_codes.POWER_UNCLEAN_STOP, last_alive=stopped, seen_at=_moment(stopped), seen_by="event log"
+                )
+            ]
     return [finding("ok.power")]
 
 

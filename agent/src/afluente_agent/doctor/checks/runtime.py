@@ -9,16 +9,17 @@ import sys
 from afluente_agent import __version__
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 
 OLDEST = (3, 11)
 
 
 def check(situation: Situation) -> list[Finding]:
     if sys.version_info < OLDEST:
-        return [finding("agent.runtime", part=f"Python {platform.python_version()}")]
+        return [finding(fact_codes.AGENT_RUNTIME, part=f"Python {platform.python_version()}")]
     broken = [name for name in situation.probes.machine_modules if not _is_importable(name)]
     if broken:
-        return [finding("agent.runtime", part=", ".join(broken))]
+        return [finding(fact_codes.AGENT_RUNTIME, part=", ".join(broken))]
     return [finding("ok.runtime", python=platform.python_version(), agent=__version__)]
 
 

@@ -6,6 +6,7 @@ from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.scheduled_task import ScheduledTask, parse_task
 from afluente_agent.doctor.service_state import ServiceState, state_of
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 from afluente_agent.service.program import NAME
 from afluente_agent.service.systemd import WATCHDOG_TIMER
 from afluente_agent.service.windows_service import SERVICE
@@ -24,20 +25,20 @@ def check(situation: Situation) -> list[Finding]:
     task, is_known = _task(situation, TASK)
     if task is not None:
         watchdog, is_told = _task(situation, WATCHDOG_TASK)
-        lost = [finding("task.missing", "warn", name=WATCHDOG_TASK)] if watchdog is None and is_told else []
+        lost = [finding(fact_codes.TASK_MISSING, "warn", name=WATCHDOG_TASK)] if watchdog is None and is_told else []
         return _of_task(task) if not lost else lost + [one for one in _of_task(task) if one.is_wrong]
     if not situation.settings.is_enrolled:
         return [finding("ok.service", service="ainda não instalado")]
     if state is None or not is_known:
         return [finding("doctor.unknown", check="serviço do agente")]
-    return [finding("task.missing", name=TASK if is_windows else NAME)]
+    return [finding(fact_codes.TASK_MISSING, name=TASK if is_windows else NAME)]
 
 
 def _of_service(state: ServiceState, name: str) -> list[Finding]:
     if state.is_disabled:
-        return [finding("service.disabled", name=name)]
+        return [finding(fact_codes.SERVICE_DISABLED, name=name)]
     if not state.is_running:
-        return [finding("service.stopped", name=name)]
+        return [finding(fact_codes.SERVICE_STOPPED, name=name)]
     return [finding("ok.service", service=name)]
 
 
@@ -45,7 +46,11 @@ def _of_timer(state: ServiceState | None) -> list[Finding]:
     """The watchdog of Linux: a warning, since the agent works without it."""
     if state is None or (state.is_installed and not state.is_disabled):
         return []
-    return [finding("service.disabled" if state.is_installed else "task.missing", "warn", name=WATCHDOG_TIMER)]
+    return [
+        finding(
+            fact_codes.SERVICE_DISABLED if state.is_installed else fact_codes.TASK_MISSING, "warn", name=WATCHDOG_TIMER
+        )
+    ]
 
 
 def _task(situation: Situation, name: str) -> tuple[ScheduledTask | None, bool]:
@@ -61,7 +66,7 @@ def _task(situation: Situation, name: str) -> tuple[ScheduledTask | None, bool]:
 
 def _of_task(task: ScheduledTask) -> list[Finding]:
     if not task.is_enabled:
-        return [finding("service.disabled", name=TASK)]
+        return [finding(fact_codes.SERVICE_DISABLED, name=TASK)]
     reasons = [
         reason
         for is_so, reason in (
@@ -73,5 +78,5 @@ def _of_task(task: ScheduledTask) -> list[Finding]:
         if is_so
     ]
     if reasons:
-        return [finding("agent.task_changed", name=TASK, reason="; ".join(reasons))]
+        return [finding(fact_codes.AGENT_TASK_CHANGED, name=TASK, reason="; ".join(reasons))]
     return [finding("ok.service", service=TASK)]

@@ -11,20 +11,23 @@ from afluente_agent.doctor.checks.clock import has_wrong_clock
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.doctor.reach import intercepted
 from afluente_agent.doctor.situation import Situation
+from afluente_agent.protocol import fact_codes
 
 
 def check(situation: Situation) -> list[Finding]:
     reached = situation.reached()
     if reached is None:
-        return [finding("doctor.later", check="conexão segura", first="net.hub_unset")]
+        return [finding("doctor.later", check="conexão segura", first=fact_codes.NET_HUB_UNSET)]
     trouble, issuer = reached.trouble, reached.issuer
     if trouble is not None and trouble.code.startswith("net.tls_"):
-        is_of_clock = trouble.code == "net.tls_expired" and has_wrong_clock(reached)
+        is_of_clock = trouble.code == fact_codes.NET_TLS_EXPIRED and has_wrong_clock(reached)
         return [replace(trouble, state="warn") if is_of_clock else trouble]
     if reached.target.scheme == "http":
         return [finding("ok.tls", issuer="-", scheme="http")]
     if issuer is None:
-        return [finding("doctor.later", check="conexão segura", first=trouble.code if trouble else "net.timeout")]
+        return [
+            finding("doctor.later", check="conexão segura", first=trouble.code if trouble else fact_codes.NET_TIMEOUT)
+        ]
     expected = situation.expected_issuer
     if expected and issuer.fits(expected):
         return [finding("ok.tls", issuer=issuer.name)]
@@ -34,4 +37,4 @@ def check(situation: Situation) -> list[Finding]:
         return [finding("ok.tls", issuer=issuer.name)]
     if situation.settings.ca_file:
         return [finding("ok.tls", issuer=issuer.name, trust="ca_file")]
-    return [finding("net.tls_issuer_unknown", host=reached.target.host, issuer=issuer.name)]
+    return [finding(fact_codes.NET_TLS_ISSUER_UNKNOWN, host=reached.target.host, issuer=issuer.name)]
