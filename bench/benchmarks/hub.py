@@ -119,8 +119,8 @@ def run(options: Options) -> float | None:
             ]
             ours = _measured("heartbeats", address, process, lanes)
             chunk = secrets.token_bytes(CHUNK_BYTES)
-            starts = [[_start(agent)] for agent in agents[:CONNECTIONS]]
-            _measured("uploads begun", address, process, starts)
+            starts = [[_slot(agent), _start(agent)] for agent in agents[:CONNECTIONS]]
+            _measured("slots and uploads begun", address, process, starts)
             lanes = [[_chunk(agent, chunk) for _ in range(CHUNKS // CONNECTIONS)] for agent in agents[:CONNECTIONS]]
             _measured("chunks of 1 MiB", address, process, lanes)
     return ours / bare
@@ -193,6 +193,12 @@ def _heartbeat(agent: Agent) -> bytes:
         pec_version="5.3.1",
     )
     return agent.request("POST", "/v1/heartbeat", to_json(beat))
+
+
+def _slot(agent: Agent) -> bytes:
+    from afluente_agent.protocol.messages import SlotRequest, to_json
+
+    return agent.request("POST", "/v1/slot", to_json(SlotRequest(CHUNK_BYTES * CHUNKS, 1, 0)))
 
 
 def _start(agent: Agent) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
+import sqlalchemy as sa
 from afluente_agent.protocol.messages import (
     EnrolmentAnswer,
     Machine,
@@ -73,6 +74,9 @@ class AdmissionInMemory:
 
     def ask(self, identity: AgentIdentity, request: SlotRequest) -> SlotAnswer:
         return SlotAnswer(f"slot-{identity.site}", 0, 0, 0)
+
+    def holds(self, connection: sa.Connection, site: str) -> bool:
+        return True
 
     def release(self, slot: str) -> None:
         self.released.append(slot)

@@ -2,7 +2,8 @@
 
     POST /v1/slot                     a slot, or how long to wait
     POST /v1/transmissions            the same id as often as needed: its state and offset
-    PATCH /v1/transmissions/{id}      a chunk at `Upload-Offset`; 409 tells where the hub stands
+    PATCH /v1/transmissions/{id}      a chunk at `Upload-Offset`; 409 tells where the hub stands, `slot_needed` that
+                                      the slot ended: another is asked for, and the sending goes on at its offset
     GET /v1/transmissions/{id}        until it has landed
     DELETE /v1/slot/{id}              whatever happened
 
@@ -28,6 +29,7 @@ from afluente_agent.protocol.messages import (
     from_json,
     to_json,
 )
+from afluente_agent.protocol.refusal_codes import SLOT_NEEDED
 from afluente_agent.protocol.signing import CONTENT_HEADER, content_sha256
 from afluente_agent.spool import trouble
 
@@ -44,6 +46,8 @@ MOST_DETOURS = 12
 MOST_ROUNDS = 4
 """Times a transmission is begun again: the hub forgot it, or its digest was wrong there."""
 MOST_ASKED = 20
+SLOT_AGAIN_SECONDS = 30.0
+"""The wait after a slot in which nothing could be sent."""
 LONGEST_PAUSE_SECONDS = 60.0
 """A longer wait asked for by the hub is the loop's affair."""
 _HAS_IT = ("landed", "loading", "loaded")
@@ -108,8 +112,10 @@ def send(spool: Spool, hub: Hub, pace: Pace) -> Sent:
     try:
         while waiting := spool.waiting():
             before = (sent.transmissions, sent.refused, sent.size_bytes)
-            _send_in_a_slot(spool, hub, pace, waiting, sent)
+            is_whole = _send_in_a_slot(spool, hub, pace, waiting, sent)
             if before == (sent.transmissions, sent.refused, sent.size_bytes):
+                if not is_whole:
+                    raise _DeferredError(SLOT_AGAIN_SECONDS, SLOT_NEEDED)
                 break
     except _DeferredError as deferred:
         sent.retry_after_seconds, sent.reason = deferred.seconds, deferred.reason
@@ -119,7 +125,8 @@ def send(spool: Spool, hub: Hub, pace: Pace) -> Sent:
     return sent
 
 
-def _send_in_a_slot(spool: Spool, hub: Hub, pace: Pace, waiting: list[Manifest], sent: Sent) -> None:
+def _send_in_a_slot(spool: Spool, hub: Hub, pace: Pace, waiting: list[Manifest], sent: Sent) -> bool:
+    """Send within one slot; whether it lasted for all that waits."""
     request = SlotRequest(
         waiting_bytes=sum(one.start.size_bytes for one in waiting),
         transmissions=len(waiting),
@@ -141,8 +148,9 @@ def _send_in_a_slot(spool: Spool, hub: Hub, pace: Pace, waiting: list[Manifest],
                     sent.lists_to_read_whole.add(one.start.list_name)
                 elif error.code != trouble.MISSING:
                     raise
+        return True
     except _SlotEndedError:
-        return
+        return False
     finally:
         with contextlib.suppress(HubError):
             hub.request("DELETE", f"/v1/slot/{slot.slot}")
@@ -165,12 +173,14 @@ class _Line:
                 self.pause_after(failures, error)
 
     def once(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """One request, and again after each short wait the hub asked for. UnreachableError, _DeferredError."""
+        """One request, and again after each short wait the hub asked for. UnreachableError, _DeferredError, _SlotEndedError."""
         for _ in range(MOST_FAILURES):
             answer = self._hub.request(method, path, body, headers)
             if answer.status not in (429, 503):
                 return answer
             refused = self._hub.refused(answer)
+            if refused.code == SLOT_NEEDED:
+                raise _SlotEndedError
             seconds = max(refused.retry_after_seconds, 1)
             if seconds > LONGEST_PAUSE_SECONDS:
                 raise _DeferredError(seconds, refused.code)

@@ -88,6 +88,11 @@ class Admission:
                 case Waiting():
                     return self._queue(connection, decision, own, now, current)
 
+    def holds(self, connection: sa.Connection, site: str) -> bool:
+        """Whether a site holds a slot that has not ended."""
+        query = sa.select(SLOTS.c.id).where(SLOTS.c.site == site, SLOTS.c.until > self._clock.now())
+        return connection.execute(query).first() is not None
+
     def release(self, slot: str) -> None:
         """The holder, which the caller made sure of, has sent all. A slot that ended already is nothing to end."""
         now = self._clock.now()

@@ -1,7 +1,8 @@
 """The agents' door.
 
 Invariant: nothing but an enrolment and the public files of updates is answered without a good signature; a body is
-bounded before it is read and a chunk's sender is known before; the same message given again does nothing again.
+bounded before it is read; a chunk's sender is known, and holds a slot, before a byte of it is read; the same message
+given again does nothing again.
 """
 
 from __future__ import annotations
@@ -42,11 +43,13 @@ from afluente_agent.protocol.messages import (
     from_json,
     to_json,
 )
+from afluente_agent.protocol.refusal_codes import SLOT_NEEDED
 from afluente_agent.protocol.signing import Signed
 
 Part = TypeVar("Part")
 OFFSET_HEADER = "Upload-Offset"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SLOT_NEEDED_SECONDS = 5
 _OFFSET = re.compile(r"[0-9]{1,15}")
 
 
@@ -174,7 +177,7 @@ class AgentsDoor:
         text = signed.headers[0][1]
         if _OFFSET.fullmatch(text) is None:
             raise Refusal("bad_offset", "Upload-Offset não é um número", "Upload-Offset is not a number")
-        identity = await self._threads.state(lambda: self._known(signed, signature))
+        identity = await self._threads.state(lambda: self._holder(signed, signature))
         chunk = await self._read(request, most_bytes=MAX_CHUNK_BYTES)
 
         def work() -> int:
@@ -241,6 +244,22 @@ class AgentsDoor:
     def _known(self, signed: Signed, signature: str) -> AgentIdentity:
         with self._parts.database.write() as connection:
             return authenticate(connection, signed, signature, at=self._parts.clock.now())
+
+    def _holder(self, signed: Signed, signature: str) -> AgentIdentity:
+        """The agent, whose site holds a slot where admission is on. Refusal `slot_needed`."""
+        admission, at = self._parts.admission, self._parts.clock.now()
+        with self._parts.database.write() as connection:
+            identity = authenticate(connection, signed, signature, at=at)
+            is_held = admission is None or admission.holds(connection, identity.site)
+        if not is_held:
+            raise Refusal(
+                SLOT_NEEDED,
+                "este envio não tem vez agora; o agente pede outra sozinho",
+                "the site holds no slot; ask for one and go on",
+                status=429,
+                retry_after_seconds=SLOT_NEEDED_SECONDS,
+            )
+        return identity
 
 
 def _present(part: Part | None) -> Part:

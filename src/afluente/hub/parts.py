@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import sqlalchemy as sa
+
 from afluente.core.clock import Clock
 from afluente.fleet.documents import HubSigner
 from afluente.fleet.heartbeats import LearnActivity
@@ -38,6 +40,8 @@ class AdmissionPart(Protocol):
     """Slots by the latency of the central database."""
 
     def ask(self, identity: AgentIdentity, request: SlotRequest) -> SlotAnswer: ...
+
+    def holds(self, connection: sa.Connection, site: str) -> bool: ...
 
     def release(self, slot: str) -> None: ...
 
