@@ -24,4 +24,6 @@ def owner_and_maker(project: Project, table: TableName) -> tuple[str, str]:
             return "", f"source {source.name}"
         if any(table.layer == "quarantine" and table.name == f"bronze_{into.name}" for into in source.into):
             return "", f"source {source.name}"
+    if project.fleet is not None and any(table == one.table for one in project.fleet.lists):
+        return "", "the fleet's hub"
     return "", "nothing in this project"

@@ -7,11 +7,11 @@ ran out can no longer end anything.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
-from afluente.fleet.transmission import Transmission
+from afluente.fleet import bronze_queue
+from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.state.fleet_schema import TRANSMISSIONS
 
 OPEN_STATES = ("landed", "loading")
@@ -57,7 +57,7 @@ def claim(
         )
     )
     rows = connection.execute(sa.select(table).where(table.c.id.in_(ids)).order_by(table.c.landed_at, table.c.id))
-    return [_read(row) for row in rows]
+    return [read_transmission(row) for row in rows]
 
 
 def renew(
@@ -67,11 +67,16 @@ def renew(
     return _end(connection, transmission, worker, due_at=at + timedelta(seconds=lease_seconds))
 
 
-def finish(connection: sa.Connection, transmission: Transmission, *, worker: str, at: datetime) -> bool:
-    """The transmission is loaded. False when the claim had run out: whoever took it over ends it."""
-    return _end(
+def finish(
+    connection: sa.Connection, transmission: Transmission, *, worker: str, at: datetime, into_bronze: bool = False
+) -> bool:
+    """The transmission is loaded, and waits for bronze. False when the claim had run out: whoever took it over ends it."""
+    is_ended = _end(
         connection, transmission, worker, state="loaded", loaded_at=at, due_at=None, claimed_by=None, error_code=None
     )
+    if is_ended and into_bronze:
+        bronze_queue.put(connection, transmission, at=at)
+    return is_ended
 
 
 def put_back(
@@ -105,25 +110,3 @@ def _end(connection: sa.Connection, transmission: Transmission, worker: str, **v
         .values(**values)
     )
     return ended.rowcount == 1
-
-
-def _read(row: sa.Row[Any]) -> Transmission:
-    start = row.start
-    return Transmission(
-        id=row.id,
-        site=row.site,
-        agent=row.agent,
-        list_name=row.list_name,
-        kind=row.kind,
-        base=row.base,
-        rows=row.rows,
-        size_bytes=row.size_bytes,
-        sha256=row.sha256,
-        schema=str(start.get("schema", "")),
-        columns=tuple(str(column) for column in start.get("columns", ())),
-        catalogue_version=int(start.get("catalogue_version", 0)),
-        extracted_at=int(start.get("extracted_at", 0)),
-        started_at=row.started_at,
-        landed_path=row.landed_path,
-        attempts=row.attempts,
-    )

@@ -1,4 +1,4 @@
-"""Loading what has landed into the central database and into bronze, at a bounded concurrency.
+"""Loading what has landed into the central database, at a bounded concurrency; what is loaded is queued for bronze.
 
 Invariant: a transmission ends loaded or refused, never both and never silently stuck; every step is idempotent by the
 transmission's id, so that a process that dies between two of them leaves nothing to mend.
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal
 
 import sqlalchemy as sa
 
@@ -41,12 +41,6 @@ _log = logging.getLogger(__name__)
 
 ColumnsOf = Callable[[sa.Connection, str, int], tuple[str, ...] | None]
 """Called with a list's name and the catalogue's version: its columns, or None when there is no such list."""
-
-
-class Bronze(Protocol):
-    """Where a loaded transmission is kept verbatim; called again for one that is there already, it does nothing."""
-
-    def keep(self, transmission: Transmission, open_landed: OpenLanded) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +85,20 @@ class Loader:
         clock: Clock,
         open_landed: OpenLanded,
         settings: LoaderSettings | None = None,
-        bronze: Bronze | None = None,
+        into_bronze: bool = False,
         columns_of: ColumnsOf | None = None,
         allowed_loads: Callable[[], int] | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        """`allowed_loads` says how many loads the central database bears now; at least one is made."""
+        """`into_bronze` queues what is loaded for bronze too. `allowed_loads` says how many loads the central database
+        bears now; at least one is made.
+        """
         self._database = database
         self._central = central
         self._clock = clock
         self._open_landed = open_landed
         self._settings = settings or LoaderSettings()
-        self._bronze = bronze
+        self._into_bronze = into_bronze
         self._columns_of = columns_of
         self._allowed_loads = allowed_loads
         self._chance = chance or random.Random()  # noqa: S311 - jitter, not a secret
@@ -170,19 +166,7 @@ class Loader:
 
     async def _load(self, transmission: Transmission) -> Merged:
         await asyncio.to_thread(self._check, transmission)
-        merged = await self._central.load(transmission, self._content(transmission), at=self._clock.now())
-        if self._bronze is not None:
-            await asyncio.to_thread(self._keep, self._bronze, transmission)
-        return merged
-
-    def _keep(self, bronze: Bronze, transmission: Transmission) -> None:
-        """What stands in the central database is never refused for the lake's sake: it is kept at a later attempt."""
-        try:
-            bronze.keep(transmission, self._open_landed)
-        except AfluenteError as error:
-            raise FleetError(
-                "loading.bronze_failed", f"the lake refused: {error.code}", hint=error.hint, retryable=True
-            ) from error
+        return await self._central.load(transmission, self._content(transmission), at=self._clock.now())
 
     def _check(self, transmission: Transmission) -> None:
         """Refuse what the catalogue does not know and what is not as it was announced."""
@@ -236,7 +220,9 @@ class Loader:
 
     def _loaded(self, transmission: Transmission, merged: Merged) -> Loaded:
         with self._database.write() as connection:
-            claims.finish(connection, transmission, worker=self.worker, at=self._clock.now())
+            claims.finish(
+                connection, transmission, worker=self.worker, at=self._clock.now(), into_bronze=self._into_bronze
+            )
         return Loaded(transmission.id, transmission.site, transmission.list_name, "loaded", merged)
 
     def _failed(self, transmission: Transmission, error: AfluenteError) -> Loaded:

@@ -1,7 +1,7 @@
 """Retention: what is deleted when its purpose is over (LGPD art. 15 and 16).
 
-Invariant: a landed upload that was not loaded is never deleted here; of a loaded one the file goes first and its row
-stays, so that what was received can still be shown; a file outside of landing is never touched.
+Invariant: a landed upload that was not loaded, or waits for bronze, is never deleted here; of a loaded one the file
+goes first and its row stays, so that what was received can still be shown; a file outside of landing is never touched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from afluente.fleet import nonces
 from afluente.fleet.refusal import FleetError
 from afluente.state import audit_chain
 from afluente.state.database import Database
-from afluente.state.fleet_schema import ACCESS_LOG, FACTS, TRANSMISSIONS
+from afluente.state.fleet_schema import ACCESS_LOG, BRONZE_QUEUE, FACTS, TRANSMISSIONS
 
 MOST_FILES = 1000
 
@@ -71,6 +71,7 @@ def _landed(database: Database, landing: Path, before: datetime) -> int:
         sa.select(TRANSMISSIONS.c.id, TRANSMISSIONS.c.landed_path)
         .where(
             TRANSMISSIONS.c.landed_path.is_not(None),
+            ~sa.exists().where(BRONZE_QUEUE.c.transmission == TRANSMISSIONS.c.id),
             sa.or_(
                 sa.and_(TRANSMISSIONS.c.state == "loaded", TRANSMISSIONS.c.loaded_at < before),
                 sa.and_(TRANSMISSIONS.c.state == "refused", TRANSMISSIONS.c.started_at < before),

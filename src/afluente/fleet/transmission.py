@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+import sqlalchemy as sa
 
 from afluente.fleet.refusal import FleetError
 from afluente_agent.protocol.messages import Kind
@@ -60,3 +63,26 @@ def check_names(transmission: Transmission) -> None:
     for column in columns:
         if NAME.fullmatch(column) is None or column in RESERVED_COLUMNS or column.startswith("_"):
             raise FleetError("loading.columns", "the name of a column cannot be used", hint="a-z, 0-9 and _")
+
+
+def read_transmission(row: sa.Row[Any]) -> Transmission:
+    """A row of the table of transmissions."""
+    start = row.start
+    return Transmission(
+        id=row.id,
+        site=row.site,
+        agent=row.agent,
+        list_name=row.list_name,
+        kind=row.kind,
+        base=row.base,
+        rows=row.rows,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        schema=str(start.get("schema", "")),
+        columns=tuple(str(column) for column in start.get("columns", ())),
+        catalogue_version=int(start.get("catalogue_version", 0)),
+        extracted_at=int(start.get("extracted_at", 0)),
+        started_at=row.started_at,
+        landed_path=row.landed_path,
+        attempts=row.attempts,
+    )

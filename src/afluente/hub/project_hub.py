@@ -35,6 +35,7 @@ from afluente.state.secret import Secret
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from afluente.fleet.bronze_keeper import BronzeKeeper
     from afluente.fleet.central import Central
     from afluente.project.fleet_settings import FleetSettings
     from afluente.project.settings import SecretReference
@@ -46,6 +47,8 @@ ROLLOUT_SECONDS = 60.0
 DIAGNOSE_SECONDS = 300.0
 REFRESH_SECONDS = 3600.0
 PULSE_SECONDS = 60.0
+BRONZE_SECONDS = 5.0
+COMPACTION_SECONDS = 1800.0
 
 
 def fleet_folder(workspace: Workspace) -> Path:
@@ -81,9 +84,7 @@ def project_parts(workspace: Workspace) -> HubParts:
     settings = fleet_settings(workspace)
     folder = fleet_folder(workspace)
     database, clock = workspace.state, workspace.clock
-    assert settings.landing_key is not None, "the reading of the project asks for it"
-    keys = read_landing_keys(Secret(workspace.secret(settings.landing_key)))
-    landing = LandingStore(folder / "landing", keys)
+    landing = _landing(workspace)
     limits = settings.limits
     uploads = Uploads(database, landing, clock, columns_of=columns_of)
     admission = Admission(database, clock, AdmissionSettings(bytes_per_second=limits.bytes_per_second))
@@ -107,6 +108,11 @@ def project_parts(workspace: Workspace) -> HubParts:
         background.append(repeating("updates", REFRESH_SECONDS, lambda: keep_fresh(repository, database, clock)))
     if settings.central is not None:
         background.append(_loading(workspace, settings.central, landing, admission, pulse, limits.loads_at_once))
+        keeper = open_keeper(workspace)
+        background += [
+            repeating("bronze", BRONZE_SECONDS, keeper.keep_due),
+            repeating("compaction", COMPACTION_SECONDS, keeper.compact_due),
+        ]
     return HubParts(
         database=database,
         clock=clock,
@@ -125,6 +131,26 @@ def project_parts(workspace: Workspace) -> HubParts:
         bundles_folder=folder / "bundles",
         background=tuple(background),
     )
+
+
+def open_keeper(workspace: Workspace) -> BronzeKeeper:
+    """What keeps the loaded transmissions in bronze of the project's lake."""
+    from afluente.fleet.bronze_keeper import BronzeKeeper, KeeperSettings
+
+    settings = fleet_settings(workspace)
+    return BronzeKeeper(
+        workspace.state,
+        workspace.lake,
+        clock=workspace.clock,
+        open_landed=_landing(workspace).open,
+        settings=KeeperSettings(age_seconds=settings.limits.bronze_seconds),
+    )
+
+
+def _landing(workspace: Workspace) -> LandingStore:
+    key = fleet_settings(workspace).landing_key
+    assert key is not None, "the reading of the project asks for it"
+    return LandingStore(fleet_folder(workspace) / "landing", read_landing_keys(Secret(workspace.secret(key))))
 
 
 def _diagnose(workspace: Workspace) -> list[Mapping[str, Json]]:
@@ -158,8 +184,6 @@ def _loading(
     pulse: HubPulse,
     loads_at_once: int,
 ) -> Background:
-    from afluente.fleet.bronze import LakeBronze
-
     def open_central() -> Central:
         from afluente.fleet.central import Central
 
@@ -172,7 +196,7 @@ def _loading(
             clock=workspace.clock,
             open_landed=landing.open,
             settings=LoaderSettings(concurrency=loads_at_once),
-            bronze=LakeBronze(workspace.lake, clock=workspace.clock),
+            into_bronze=True,
             columns_of=columns_of,
             allowed_loads=admission.allowed_loads,
         )

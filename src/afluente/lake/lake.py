@@ -146,6 +146,11 @@ class Lake:
         """Stream batches into new files of a table, not yet committed. No rows, no files."""
         return write_batches(self._store, self.address(table), canonical(schema), reader, partition_by)
 
+    def discard(self, table: TableName, files: Iterable[DataFile]) -> None:
+        """Delete new files of a table that were not committed and never will be."""
+        for file in files:
+            self._store.delete(f"{self.address(table)}/{file.path}")
+
     def data_files_from_parquet(self, table: TableName, paths: Iterable[str]) -> list[DataFile]:
         """Files that another program wrote below the table's folder, described from their footers."""
         return describe_files(self._store, self.address(table), paths)

@@ -17,6 +17,7 @@ Classification = Literal["direct_identifier", "quasi_identifier", "sensitive", "
 OnInvalid = Literal["quarantine", "set_null", "keep", "drop"]
 OnMissing = Literal["keep", "quarantine", "set_null", "drop", "default"]
 WriteMode = Literal["replace", "append", "upsert", "replace_partitions"]
+Take = Literal["all", "present"]
 Delivery = Literal["run", "file"]
 Severity = Literal["error", "warning", "info"]
 Scalar = str | int | float | bool
@@ -157,7 +158,8 @@ class Contract:
     """What one table promises. `source` is the table it is conformed from; None for a contract of outputs only.
 
     `delivery` is what counts as one delivery where a newer one replaces partitions: all that a run of the source
-    brought, or each file (or other unit) of it.
+    brought, or each file (or other unit) of it. `take` is which rows of the source are taken: all of them, or of a list
+    of the fleet those that stand at each site now.
     """
 
     id: str
@@ -168,6 +170,7 @@ class Contract:
     text_sha256: str
     source: TableName | None = None
     source_place: Place | None = None
+    take: Take = "all"
     write: WriteMode = "replace"
     delivery: Delivery = "run"
     deduplicate: Deduplicate | None = None

@@ -51,13 +51,15 @@ class _CrossCheck:
         self._silver = {contract.table: contract for contract in contracts if contract.table.layer == "silver"}
         self._gold = {model.table: model for model in models}
         bronze = {table for source in settings.sources for table in source.into}
+        self._fleet = {one.table: one for one in (settings.fleet.lists if settings.fleet is not None else ())}
         kept = {TableName(layer, table.name) for table in self._silver for layer in ("quarantine", "repairs")}
-        self._made = bronze | set(self._silver) | set(self._gold)
+        self._made = bronze | set(self._fleet) | set(self._silver) | set(self._gold)
         self._readable = self._made | kept
 
     def run(self) -> list[Problem]:
         self._check_sources()
         self._check_schedules()
+        self._check_fleet()
         seen: dict[TableName, Contract] = {}
         for contract in self._contracts:
             self._check_contract(contract, seen.setdefault(contract.table, contract))
@@ -98,6 +100,25 @@ class _CrossCheck:
             for table in schedule.tables:
                 self._table(table, schedule.place, f"schedule {schedule.name!r} runs", self._made)
 
+    def _check_fleet(self) -> None:
+        for source in self._settings.sources:
+            for table in set(source.into) & set(self._fleet):
+                message = f"source {source.name!r} goes into {table}, which the fleet's hub makes"
+                self._add(source.place, "project.repeated", message, "name another table in 'into'")
+
+    def _check_taken(self, contract: Contract, what: str) -> None:
+        """A contract over a fleet's list names the list's columns, and only such a table holds what is present."""
+        found = self._fleet.get(contract.source) if contract.source is not None else None
+        if found is None:
+            if contract.take == "present" and contract.source is not None:
+                hint = "only a list of the fleet's catalogue tells what stands at a site; leave 'take' out"
+                message = f"{what} takes what is present of {contract.source}, which is no list of the fleet"
+                self._add(contract.source_place or contract.place, "contract.take", message, hint)
+            return
+        for column in contract.columns:
+            if column.expression is None:
+                self._column(column.source, found.table_columns, column.place, f"{what} takes from {found.table} the")
+
     def _check_contract(self, contract: Contract, first: Contract) -> None:
         what = f"contract {contract.table}:"
         if first is not contract:
@@ -108,6 +129,7 @@ class _CrossCheck:
         if contract.source is not None:
             sources = {table for table in self._made if table.layer in ("bronze", "silver")} - {contract.table}
             self._table(contract.source, contract.source_place or contract.place, f"{what} is conformed from", sources)
+        self._check_taken(contract, what)
         names = tuple(column.name for column in contract.columns)
         for rule in contract.row_rules:
             for column in rule.columns:
@@ -132,6 +154,8 @@ class _CrossCheck:
             return tuple(column.name for column in self._silver[table].columns)
         if table in self._gold:
             return tuple(column.name for column in self._gold[table].columns)
+        if table in self._fleet:
+            return self._fleet[table].table_columns
         return None
 
     def _check_cycles(self) -> None:

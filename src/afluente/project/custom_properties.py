@@ -13,7 +13,7 @@ from afluente.project.mistakes import Mistakes
 from afluente.project.yaml_node import Node
 
 CONTRACT_PROPERTIES = ("owner",)
-TABLE_PROPERTIES = ("from", "write", "delivery", "deduplicate", "repairs", "missingTokens", "owner")
+TABLE_PROPERTIES = ("from", "take", "write", "delivery", "deduplicate", "repairs", "missingTokens", "owner")
 COLUMN_PROPERTIES = (
     "from",
     "onInvalid",

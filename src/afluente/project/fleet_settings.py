@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from afluente.core.errors import Place
+from afluente.project.fleet_catalogue import FleetList
 from afluente.project.settings import SecretReference
 
 RINGS = ("pilot", "general")
@@ -26,20 +27,25 @@ class FleetRetention:
 
 @dataclass(frozen=True, slots=True)
 class FleetLimits:
-    """`bytes_per_second` is what is taken in from all sites together; the rest is of one hub process."""
+    """`bytes_per_second` is what is taken in from all sites together; the rest is of one hub process.
+
+    What was loaded waits at most `bronze_seconds` for a commit to bronze, which takes all that waits.
+    """
 
     heartbeat_seconds: int = 900
     bytes_per_second: int = 64 << 20
     loads_at_once: int = 2
     requests_at_once: int = 200
     connections: int = 6000
+    bronze_seconds: int = 300
 
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
     """A hub. The first of `signing_keys` signs documents; those after it are told to agents as coming ones.
 
-    `landing_key` encrypts uploads at rest; `rings` are in the order in which an update reaches them; `update_keys` are
+    `catalogues` are the folders (relative) whose `catalogo.yaml` names the lists that agents read, and `lists` are those:
+    the hub keeps each in the bronze table of its name. `landing_key` encrypts uploads at rest; `rings` are in the order in which an update reaches them; `update_keys` are
     those of the update repository's roles that are at hand here (root, targets, snapshot, timestamp).
     """
 
@@ -49,5 +55,7 @@ class FleetSettings:
     landing_key: SecretReference | None = None
     rings: tuple[str, ...] = RINGS
     update_keys: Mapping[str, tuple[SecretReference, ...]] = field(default_factory=dict)
+    catalogues: tuple[str, ...] = ()
+    lists: tuple[FleetList, ...] = ()
     retention: FleetRetention = field(default_factory=FleetRetention)
     limits: FleetLimits = field(default_factory=FleetLimits)

@@ -6,7 +6,7 @@ Invariant: a Project that comes out has no mistakes; whatever the files hold, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from afluente.core.errors import CheckFailed, Place, Problem
@@ -14,6 +14,8 @@ from afluente.core.tables import RELEASE
 from afluente.project.check_products import check_products
 from afluente.project.contract import Contract
 from afluente.project.cross_check import cross_check
+from afluente.project.fleet_catalogue import FILE as CATALOGUE
+from afluente.project.fleet_catalogue import FleetList, read_fleet_lists
 from afluente.project.known import NOTHING_KNOWN, Known
 from afluente.project.mistakes import Mistakes
 from afluente.project.model import Model
@@ -85,6 +87,7 @@ class _Reading:
     products: list[Product] = field(default_factory=list)
     has_unread_products: bool = False
     problems: list[Problem] = field(default_factory=list)
+    fleet_lists: list[FleetList] = field(default_factory=list)
     unread_layers: set[str] = field(default_factory=set)
 
     def read(self) -> list[Problem]:
@@ -93,6 +96,13 @@ class _Reading:
             return [Problem(Place(FILE), "project.not_found", f"{FILE} does not exist in {self.root}", hint)]
         cache = YamlCache(self.root)
         self._file(self.root / FILE, cache, self._settings)
+        if self.settings is not None and self.settings.fleet is not None:
+            for folder in self.settings.fleet.catalogues:
+                before = len(self.fleet_lists)
+                self._file(self.root / folder / CATALOGUE, cache, self._catalogue)
+                if len(self.fleet_lists) == before:
+                    self.unread_layers.add("bronze")
+            self.settings = replace(self.settings, fleet=replace(self.settings.fleet, lists=tuple(self.fleet_lists)))
         for path in self._listed("contracts", CONTRACT_SUFFIXES):
             before = len(self.contracts)
             self._file(path, cache, self._contract)
@@ -173,6 +183,13 @@ class _Reading:
         )
         if not all(source.into for source in self.settings.sources):
             self.unread_layers.add("bronze")
+        _keep(cache, digest, node, mistakes)
+
+    def _catalogue(self, content: bytes, mistakes: Mistakes, cache: YamlCache) -> None:
+        digest = sha256(content)
+        node = cache.get(digest) or parse_yaml(content, mistakes)
+        known = {one.name for one in self.fleet_lists}
+        self.fleet_lists += [one for one in read_fleet_lists(node, mistakes) if one.name not in known]
         _keep(cache, digest, node, mistakes)
 
     def _contract(self, content: bytes, mistakes: Mistakes, cache: YamlCache) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import RELEASE, TableName
-from afluente.project.contract import Column, Contract, Deduplicate, Delivery, Reference, WriteMode
+from afluente.project.contract import Column, Contract, Deduplicate, Delivery, Reference, Take, WriteMode
 from afluente.project.custom_properties import CONTRACT_PROPERTIES, TABLE_PROPERTIES, custom_properties
 from afluente.project.fields import Fields, read_table
 from afluente.project.known import Known
@@ -23,11 +23,12 @@ from afluente.project.read_relationship import read_relationships
 from afluente.project.yaml_node import Node
 
 WRITE_MODES: tuple[WriteMode, ...] = ("replace", "append", "upsert", "replace_partitions")
+TAKES: tuple[Take, ...] = ("all", "present")
 DELIVERIES: tuple[Delivery, ...] = ("run", "file")
 REPAIRS: tuple[Literal["count", "log"], ...] = ("count", "log")
 KEEP: tuple[Literal["latest", "first", "most_complete"], ...] = ("latest", "first", "most_complete")
 OLDEST_API = (3, 1)
-_OF_TABLES = ("from", "write", "delivery", "deduplicate", "repairs")
+_OF_TABLES = ("from", "take", "write", "delivery", "deduplicate", "repairs")
 
 _API_VERSION = re.compile(r"v(\d+)\.(\d+)\.\d+")
 
@@ -98,6 +99,7 @@ def _table(
         text_sha256=text_sha256,
         source=source,
         source_place=mistakes.place(custom.get("from")) if source is not None else None,
+        take=custom.choice("take", TAKES, "all"),
         write=write,
         delivery=custom.choice("delivery", DELIVERIES, "run"),
         deduplicate=_deduplicate(custom),
@@ -184,6 +186,13 @@ def _check_writing(contract: Contract, custom: Fields, mistakes: Mistakes) -> No
     if contract.write == "replace_partitions" and not contract.partition_by:
         mistakes.add(
             "contract.write", f"{contract.table} replaces partitions it has not", node, hint="partitioned: true"
+        )
+    if contract.take == "present" and contract.write != "replace":
+        mistakes.add(
+            "contract.write",
+            f"{contract.table} takes the rows that are present, and keeps those that are gone",
+            node or custom.get("take"),
+            hint="write: replace",
         )
     if contract.write != "replace_partitions" and "delivery" in custom:
         mistakes.add(

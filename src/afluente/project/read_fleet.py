@@ -14,8 +14,9 @@ from afluente.project.secret_reference import FORMS, PREFIX, parse_reference
 from afluente.project.settings import SecretReference
 from afluente.project.yaml_node import Node
 
-_KEYS = ("signing_key", "landing_key", "central", "rings", "update_keys", "retention", "limits")
+_KEYS = ("signing_key", "landing_key", "central", "rings", "update_keys", "catalogue", "retention", "limits")
 _RING = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _SIGNING_HINT = "signing_key: secret:file:.afluente/hub.key; make one with `afluente hub key`"
 _LEAST_HEARTBEAT_SECONDS = 30
 
@@ -35,6 +36,7 @@ def read_fleet(node: Node, mistakes: Mistakes) -> FleetSettings:
         landing_key=_optional(fields, "landing_key"),
         rings=_rings(fields),
         update_keys=_update_keys(fields),
+        catalogues=_catalogues(fields),
         retention=_retention(fields),
         limits=_limits(fields),
     )
@@ -87,6 +89,18 @@ def _update_keys(fields: Fields) -> dict[str, tuple[SecretReference, ...]]:
     return keys
 
 
+def _catalogues(fields: Fields) -> tuple[str, ...]:
+    node = fields.get("catalogue")
+    folders = fields.texts("catalogue")
+    for folder in folders:
+        if _FOLDER.fullmatch(folder) is None and node is not None:
+            hint = "a folder of the project, such as catalogo"
+            fields.mistakes.add(
+                "project.wrong_value", f"catalogue {folder!r} of 'fleet' is not a folder", node, hint=hint
+            )
+    return tuple(folder for folder in folders if _FOLDER.fullmatch(folder))
+
+
 def _retention(fields: Fields) -> FleetRetention:
     node = fields.get("retention")
     if node is None:
@@ -107,11 +121,14 @@ def _limits(fields: Fields) -> FleetLimits:
         return FleetLimits()
     inner = Fields(node, fields.mistakes, "'limits' of 'fleet'")
     known = FleetLimits()
-    inner.only(("heartbeat_seconds", "bytes_per_second", "loads_at_once", "requests_at_once", "connections"))
+    inner.only(
+        ("heartbeat_seconds", "bytes_per_second", "loads_at_once", "bronze_seconds", "requests_at_once", "connections")
+    )
     return FleetLimits(
         heartbeat_seconds=inner.integer("heartbeat_seconds", known.heartbeat_seconds, minimum=_LEAST_HEARTBEAT_SECONDS),
         bytes_per_second=inner.integer("bytes_per_second", known.bytes_per_second, minimum=64 << 10),
         loads_at_once=inner.integer("loads_at_once", known.loads_at_once, minimum=1),
+        bronze_seconds=inner.integer("bronze_seconds", known.bronze_seconds, minimum=1),
         requests_at_once=inner.integer("requests_at_once", known.requests_at_once, minimum=1),
         connections=inner.integer("connections", known.connections, minimum=10),
     )

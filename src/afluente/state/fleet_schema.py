@@ -181,6 +181,31 @@ TRANSMISSIONS = sa.Table(
 )
 """`state`: receiving, landed, loading, loaded, refused."""
 
+BRONZE_QUEUE = sa.Table(
+    "bronze_queue",
+    METADATA,
+    sa.Column("transmission", sa.Text(), sa.ForeignKey("transmissions.id"), primary_key=True),
+    _text("site"),
+    _text("list_name"),
+    sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+    _moment("started_at"),
+    _moment("queued_at"),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    _moment("due_at", nullable=True),
+    sa.Index(None, "list_name", "started_at"),
+)
+"""What the central database holds and bronze not yet. A row goes when its lines are committed to the lake."""
+
+BRONZE_TURNS = sa.Table(
+    "bronze_turns",
+    METADATA,
+    sa.Column("list_name", sa.Text(), primary_key=True),
+    _text("worker"),
+    _moment("until"),
+    _moment("compacted_at", nullable=True),
+)
+"""Which process writes a list's bronze table until when, and when the table was last compacted."""
+
 VERDICTS = sa.Table(
     "verdicts",
     METADATA,
@@ -233,6 +258,20 @@ DOCUMENTS = sa.Table(
 )
 """Signed configurations (`name` is a site, or `default`) and catalogues (`name` is a PEC version's range)."""
 
+SITE_CONFIGURATIONS = sa.Table(
+    "site_configurations",
+    METADATA,
+    sa.Column("site", sa.Text(), sa.ForeignKey("sites.id"), primary_key=True),
+    sa.Column("version", sa.BigInteger(), nullable=False),
+    sa.Column("based_on", sa.BigInteger(), nullable=False),
+    sa.Column("terms", JSON_TYPE, nullable=False),
+    _text("body"),
+    _text("key"),
+    _text("signature"),
+    _moment("made_at"),
+)
+"""The configuration that the hub made for a site out of the published version `based_on` and what it knows of it."""
+
 ROLLOUTS = sa.Table(
     "rollouts",
     METADATA,
@@ -258,20 +297,6 @@ ROLLOUT_AGENTS = sa.Table(
     _text("status"),
     _moment("at"),
     _text("detail"),
-SITE_CONFIGURATIONS = sa.Table(
-    "site_configurations",
-    METADATA,
-    sa.Column("site", sa.Text(), sa.ForeignKey("sites.id"), primary_key=True),
-    sa.Column("version", sa.BigInteger(), nullable=False),
-    sa.Column("based_on", sa.BigInteger(), nullable=False),
-    sa.Column("terms", JSON_TYPE, nullable=False),
-    _text("body"),
-    _text("key"),
-    _text("signature"),
-    _moment("made_at"),
-)
-"""The configuration that the hub made for a site out of the published version `based_on` and what it knows of it."""
-
 )
 """`status`: offered, downloaded, running, healthy, rolled_back, failed."""
 

@@ -6,7 +6,8 @@ first and the silver table last, each exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
@@ -30,6 +31,7 @@ from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
 from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.planning import rule_tables
+from afluente.runs.steps.present import present_files
 from afluente.runs.steps.quality import ask_rules, refusal
 from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
@@ -124,9 +126,12 @@ class ConformStep:
         if inputs is None:
             raise RunError("runs.durable_input", f"step {self._step.name} was prepared without its inputs")
         inputs.check_still_made_as(self._inputs({}), self._step.name)
-        contract = self._contract
         bronze = self._lake.snapshot(self._source, inputs.tables[str(self._source)].version)
-        files = self._files(bronze, task)
+        with self._taken(bronze, task) as files:
+            return self._conform(task, inputs, bronze, files)
+
+    def _conform(self, task: _Task, inputs: Inputs, bronze: Snapshot, files: Sequence[BronzeFile]) -> StepOutcome:
+        contract = self._contract
         engine = self._workspace.engine
         dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
         compiled = compile_contract(
@@ -268,6 +273,15 @@ class ConformStep:
                 return False
             case _:
                 assert_never(contract.write)
+
+    @contextmanager
+    def _taken(self, bronze: Snapshot, task: _Task) -> Iterator[list[BronzeFile]]:
+        """The files of the rows that the contract takes."""
+        if self._contract.take == "all":
+            yield self._files(bronze, task)
+            return
+        with present_files(self._workspace.engine, self._lake, bronze) as files:
+            yield [BronzeFile(f"{bronze.address}/{file.path}", file.rows) for file in files]
 
     def _files(self, bronze: Snapshot, task: _Task) -> list[BronzeFile]:
         rows = {f"{bronze.address}/{file.path}": file.rows or 0 for file in bronze.live}

@@ -12,12 +12,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from afluente.core.clock import SetClock
+from afluente.fleet.bronze_keeper import BronzeKeeper, KeeperSettings
 from afluente.fleet.central import Central
 from afluente.fleet.landed import plain_files
-from afluente.fleet.loading import Bronze, Loader, LoaderSettings
+from afluente.fleet.loading import Loader, LoaderSettings
 from afluente.fleet.sites import NewSite, register
+from afluente.lake.lake import Lake
 from afluente.state.database import Database
-from afluente.state.fleet_schema import FACTS, TRANSMISSIONS
+from afluente.state.fleet_schema import BRONZE_QUEUE, FACTS, TRANSMISSIONS
 from afluente_agent.list_format import Packer, deletion, hash_text, key_digest, key_text, row_digest
 
 START = datetime(2026, 9, 1, 11, tzinfo=UTC)
@@ -111,14 +113,28 @@ class World:
     def central(self) -> Central:
         return Central(self.dsn)
 
-    def loader(self, central: Central, *, bronze: Bronze | None = None, **settings: object) -> Loader:
+    def keeper(self, lake: Lake, **settings: object) -> BronzeKeeper:
+        return BronzeKeeper(
+            self.database,
+            lake,
+            clock=self.clock,
+            open_landed=plain_files(self.landing),
+            settings=KeeperSettings(**settings),
+        )
+
+    def queued(self) -> set[str]:
+        """The transmissions that wait for bronze."""
+        with self.database.read() as connection:
+            return set(connection.execute(sa.select(BRONZE_QUEUE.c.transmission)).scalars())
+
+    def loader(self, central: Central, *, into_bronze: bool = False, **settings: object) -> Loader:
         return Loader(
             self.database,
             central,
             clock=self.clock,
             open_landed=plain_files(self.landing),
             settings=LoaderSettings(**settings),
-            bronze=bronze,
+            into_bronze=into_bronze,
         )
 
     def state(self, transmission: str) -> tuple[str, str | None]:

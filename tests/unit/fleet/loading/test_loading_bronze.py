@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from fleet_loading_world import COLUMNS, World, delete_line, field_text, insert_line
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afluente.core.tables import TableName
-from afluente.fleet.bronze import LakeBronze, read_line
+from afluente.fleet.bronze import LakeBronze
+from afluente.fleet.bronze_rows import read_lines
 from afluente.fleet.landed import plain_files
 from afluente.fleet.loading import Loaded
+from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.lake.lake import Lake
+from afluente.state.fleet_schema import TRANSMISSIONS
 
 TABLE = TableName("bronze", "hipertensos")
 
@@ -26,9 +30,16 @@ def lake(tmp_path: Path) -> Lake:
 def load(world: World, lake: Lake) -> list[Loaded]:
     async def go() -> list[Loaded]:
         async with world.central() as central:
-            return await world.loader(central, bronze=LakeBronze(lake, clock=world.clock)).load_due()
+            return await world.loader(central, into_bronze=True).load_due()
 
-    return asyncio.run(go())
+    ended = asyncio.run(go())
+    world.keeper(lake).keep_due(is_all=True)
+    return ended
+
+
+def transmissions(world: World) -> list[Transmission]:
+    with world.database.read() as connection:
+        return [read_transmission(row) for row in connection.execute(sa.select(TRANSMISSIONS))]
 
 
 def kept(lake: Lake, columns: Sequence[str]) -> list[tuple[object, ...]]:
@@ -36,10 +47,8 @@ def kept(lake: Lake, columns: Sequence[str]) -> list[tuple[object, ...]]:
 
     found = []
     for file in lake.snapshot(TABLE).live:
-        table = pq.read_table(
-            f"{lake.address(TABLE)}/{file}" if isinstance(file, str) else f"{lake.address(TABLE)}/{file.path}"
-        )
-        found += [tuple(row[name] for name in columns) for row in table.to_pylist()]
+        table = pq.read_table(f"{lake.address(TABLE)}/{file.path}")
+        found += [tuple(row.get(name) for name in columns) for row in table.to_pylist()]
     return sorted(found, key=str)
 
 
@@ -57,26 +66,30 @@ def test_a_loaded_transmission_stands_in_bronze_with_its_origin(world: World, la
     )
 
 
-def test_a_transmission_kept_again_stands_once(world: World, lake: Lake) -> None:
-    world.land("s1", [insert_line(["1", "a", "1"])])
+def test_transmissions_kept_again_stand_once(world: World, lake: Lake) -> None:
+    one = world.land("s1", [insert_line(["1", "a", "1"])])
     world.land("s2", [insert_line(["1", "a", "1"])])
     load(world, lake)
     version = lake.snapshot(TABLE).version
-    with world.database.write() as connection:
-        connection.exec_driver_sql("UPDATE transmissions SET state = 'loading', due_at = NULL")
-    assert [one.state for one in load(world, lake)] == ["loaded", "loaded"]
+    batch = transmissions(world)
+    again = LakeBronze(lake, clock=world.clock).keep(batch, plain_files(world.landing))
+    assert (set(again.kept), again.committed) == ({found.id for found in batch}, None)
     assert lake.snapshot(TABLE).version == version
+    later = world.land("s1", [], kind="delta", base=one)
+    LakeBronze(lake, clock=world.clock).keep(transmissions(world), plain_files(world.landing))
     assert len(kept(lake, ["_source"])) == 2
+    assert later in {found.id for found in transmissions(world)}
 
 
 def test_a_list_with_more_columns_widens_bronze_and_one_with_fewer_leaves_nulls(world: World, lake: Lake) -> None:
     world.land("s1", [insert_line(["1", "a", "1"])])
+    load(world, lake)
     world.land("s1", [insert_line(["1", "a", "1", "x"])], columns=[*COLUMNS, "extra"], schema="s2")
     load(world, lake)
     world.land("s1", [insert_line(["1", "b"])], columns=["cns", "nome"], schema="s3")
     load(world, lake)
     assert len(kept(lake, ["_source"])) == 3
-    assert lake.snapshot(TABLE).schema.names[-1] == "extra"
+    assert {*COLUMNS, "extra"} <= set(lake.snapshot(TABLE).schema.names)
 
 
 def test_a_refused_transmission_does_not_reach_bronze(world: World, lake: Lake) -> None:
@@ -85,15 +98,25 @@ def test_a_refused_transmission_does_not_reach_bronze(world: World, lake: Lake) 
     assert not lake.exists(TABLE)
 
 
-def test_an_empty_list_is_kept_as_a_commit_without_rows(world: World, lake: Lake) -> None:
-    world.land("s1", [])
-    assert [one.state for one in load(world, lake)] == ["loaded"]
-    assert kept(lake, ["_source"]) == []
+def test_an_empty_whole_list_is_one_row_that_says_so(world: World, lake: Lake) -> None:
+    whole = world.land("s1", [])
+    world.land("s1", [], kind="delta", base=whole)
+    assert [one.state for one in load(world, lake)] == ["loaded", "loaded"]
+    assert kept(lake, ["_source", "_source_row", "_kind", "op"]) == [(whole, 0, "full", None)]
 
 
-@given(st.lists(st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1))
-def test_values_come_out_of_their_line_as_they_went_in(values: list[str | None]) -> None:
-    assert read_line(b"\t".join(field_text(value) for value in values)) == values
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=3, max_size=3),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_values_come_out_of_their_lines_as_they_went_in(rows: list[list[str | None]]) -> None:
+    lines = b"".join(b"\t".join(field_text(value) for value in row) + b"\n" for row in rows)
+    read = read_lines(lines, ["a", "b", "c"])
+    assert [[row["a"], row["b"], row["c"]] for row in read.to_pylist()] == rows
 
 
 def test_a_path_out_of_the_landing_is_not_opened(tmp_path: Path) -> None:

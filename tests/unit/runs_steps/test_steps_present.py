@@ -1,0 +1,264 @@
+"""Silver over a list of the fleet: whole lists and deltas in any order of sites make what stands at each site."""
+
+from __future__ import annotations
+
+import io
+import random
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.fleet.loading.fleet_loading_world import COLUMNS, delete_line, insert_line, packed
+
+from afluente.core.clock import SystemClock
+from afluente.core.tables import TableName
+from afluente.engines.engine import Engine
+from afluente.engines.open import open_engine
+from afluente.fleet.bronze import LakeBronze
+from afluente.fleet.bronze_rows import bronze_schema
+from afluente.fleet.transmission import Transmission
+from afluente.lake.lake import Lake
+from afluente.project.load import check_project, load_project
+from afluente.project.settings import EngineSettings
+from afluente.runs.plan import Step
+from afluente.runs.steps.conform_step import ConformStep
+from afluente.runs.steps.present import present_files
+from afluente.runs.steps.workspace import Workspace
+
+TABLE = TableName("bronze", "pessoas")
+SITES = ("a", "b", "c")
+START = datetime(2026, 3, 2, 10, tzinfo=UTC)
+State = dict[str, str | None]
+
+PROJECT = """name: rede
+timezone: America/Sao_Paulo
+lake: lake
+state: sqlite:///.afluente/state.db
+engine: duckdb
+fleet:
+  signing_key: secret:env:A
+  landing_key: secret:env:B
+  catalogue: catalogo
+"""
+CATALOGUE = """lists:
+  - name: pessoas
+    columns: &colunas
+      - {name: cns, type: text}
+      - {name: nome, type: text}
+      - {name: peso, type: text}
+  - {name: outras, columns: *colunas}
+"""
+CONTRACT = """apiVersion: v3.1.0
+kind: DataContract
+id: rede.pessoas
+version: "1.0.0"
+status: active
+schema:
+  - name: pessoas
+    physicalName: silver.pessoas
+    customProperties:
+      - {property: from, value: bronze.pessoas}
+      - {property: take, value: present}
+    properties:
+      - {name: municipio, logicalType: string, required: true, customProperties: [{property: from, value: site}]}
+      - {name: cns, logicalType: string, required: true}
+      - {name: peso, logicalType: integer}
+"""
+
+
+@dataclass
+class River:
+    """Sites that transmit into bronze, and what stands at each."""
+
+    lake: Lake
+    stands: dict[str, State] = field(default_factory=dict)
+    sent: int = 0
+    contents: dict[str, bytes] = field(default_factory=dict)
+    waiting: list[Transmission] = field(default_factory=list)
+
+    def whole(self, site: str, rows: Mapping[str, str | None]) -> None:
+        self._send(site, "full", [insert_line([key, None, value]) for key, value in rows.items()])
+        self.stands[site] = dict(rows)
+
+    def delta(self, site: str, rows: Mapping[str, str | None], gone: set[str]) -> None:
+        """A site without a whole list sends one."""
+        if site not in self.stands:
+            self.whole(site, rows)
+            return
+        taken = gone & set(self.stands[site]) - set(rows)
+        lines = [insert_line([key, None, value]) for key, value in rows.items()]
+        self._send(site, "delta", [*lines, *map(delete_line, sorted(taken))])
+        kept = {key: value for key, value in self.stands[site].items() if key not in taken}
+        self.stands[site] = kept | dict(rows)
+
+    def keep(self) -> None:
+        """What waits comes into bronze in one batch."""
+        if self.waiting:
+            batch, self.waiting = self.waiting, []
+            LakeBronze(self.lake, clock=SystemClock()).keep(batch, self._open)
+
+    def expected(self) -> list[tuple[str, str, str | None]]:
+        return sorted((site, key, value) for site, rows in self.stands.items() for key, value in rows.items())
+
+    def _send(self, site: str, kind: str, lines: list[bytes]) -> None:
+        self.sent += 1
+        name = str(uuid.uuid4())
+        self.contents[name] = packed(lines)
+        started = START + timedelta(microseconds=self.sent)
+        self.waiting.append(
+            Transmission(
+                name, site, "", "pessoas", kind, "", len(lines), len(self.contents[name]), "", "s", COLUMNS,  # type: ignore[arg-type]
+                1, 0, started, name, 1,
+            )
+        )  # fmt: skip
+
+    @contextmanager
+    def _open(self, path: str) -> Iterator[BinaryIO]:
+        yield io.BytesIO(self.contents[path])
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("engine")
+    opened = open_engine(EngineSettings(threads=1), timezone="UTC", temp_folder=folder)
+    yield opened
+    opened.close()
+
+
+KEYS = st.sampled_from("123456")
+ROWS = st.dictionaries(KEYS, st.none() | st.sampled_from(["7", "8", ""]), max_size=5)
+SENDINGS = st.lists(
+    st.tuples(st.sampled_from(SITES), st.sampled_from(["whole", "delta", "keep"]), ROWS, st.sets(KEYS, max_size=4)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SENDINGS)
+def test_what_is_present_is_the_last_state_of_each_site(
+    engine: Engine,
+    tmp_path_factory: pytest.TempPathFactory,
+    sendings: list[tuple[str, str, State, set[str]]],
+) -> None:
+    river = River(Lake(str(tmp_path_factory.mktemp("lake")), project_name="t"))
+    for site, kind, rows, gone in sendings:
+        if kind == "whole":
+            river.whole(site, rows)
+        elif kind == "delta":
+            river.delta(site, rows, gone)
+        else:
+            river.keep()
+    river.whole("a", {"1": None})
+    river.keep()
+    bronze = river.lake.snapshot(TABLE)
+    before = {path.name for path in Path(bronze.address).glob("*.parquet")}
+    with present_files(engine, river.lake, bronze) as files:
+        engine.register("found", [f"{bronze.address}/{file.path}" for file in files], bronze.schema)
+        found = engine.query("SELECT site, cns, peso FROM found").to_pylist()
+        engine.drop("found")
+    assert sorted((row["site"], row["cns"], row["peso"]) for row in found) == river.expected()
+    assert {path.name for path in Path(bronze.address).glob("*.parquet")} == before
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in (
+        ("afluente.yaml", PROJECT),
+        ("catalogo/catalogo.yaml", CATALOGUE),
+        ("contracts/pessoas.odcs.yaml", CONTRACT),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def silver(workspace: Workspace) -> list[tuple[object, ...]]:
+    rows = DeltaTable(workspace.lake.address(TableName("silver", "pessoas"))).to_pyarrow_table().to_pylist()
+    return sorted((row["municipio"], row["cns"], row["peso"]) for row in rows)
+
+
+def test_a_contract_makes_silver_of_what_is_present_run_after_run(project: Path) -> None:
+    chance = random.Random(5)
+    with Workspace(load_project(project, environment={}, typed_in=project), environment={}) as workspace:
+        river = River(workspace.lake)
+        for day in range(6):
+            for site in chance.sample(SITES, 2):
+                rows = {str(key): str(chance.randrange(50)) for key in chance.sample(range(20), 6)}
+                if chance.random() < 0.4:
+                    river.whole(site, rows)
+                else:
+                    river.delta(site, rows, {str(key) for key in chance.sample(range(20), 6)})
+            if day == 3:
+                river.whole("b", {})
+            river.keep()
+            step = ConformStep(workspace, Step("silver.pessoas", "conform"), run_id="r")
+            prepared = step.prepare()
+            assert prepared is not None
+            assert step.run(prepared).status == "done"
+            assert silver(workspace) == [(site, key, int(value or 0)) for site, key, value in river.expected()]
+            assert step.prepare() is None
+
+
+def test_the_lists_of_the_catalogue_are_tables_of_the_project(project: Path) -> None:
+    fleet = load_project(project, environment={}, typed_in=project).fleet
+    assert fleet is not None
+    assert [str(one.table) for one in fleet.lists] == ["bronze.pessoas", "bronze.outras"]
+    assert list(fleet.lists[0].table_columns) == bronze_schema(COLUMNS).names
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "told"),
+    [
+        ("contracts/pessoas.odcs.yaml", "bronze.pessoas", "bronze.pesoas", "project.unknown_table", "bronze.pesoas"),
+        ("contracts/pessoas.odcs.yaml", "value: site", "value: sitio", "project.unknown_column", "sitio"),
+        ("contracts/pessoas.odcs.yaml", "name: peso", "name: pezo", "project.unknown_column", "pezo"),
+        (
+            "contracts/pessoas.odcs.yaml",
+            "      - {property: take",
+            "      - {property: write, value: upsert}\n      - {property: take",
+            "contract.write",
+            "those that are gone",
+        ),
+        ("catalogo/catalogo.yaml", "columns: &colunas", "colunas: &colunas", "project.missing_key", "pessoas"),
+        ("catalogo/catalogo.yaml", "name: pessoas", "name: Pessoas", "project.name", "name"),
+        ("afluente.yaml", "catalogue: catalogo", "catalogue: ../x", "project.wrong_value", "../x"),
+        ("afluente.yaml", "catalogue: catalogo", "catalogue: lugar", "project.unreadable", "cannot be read"),
+        (
+            "afluente.yaml",
+            "fleet:",
+            'sources:\n  s: {connector: files, path: "*.csv", format: csv, into: bronze.pessoas}\nfleet:',
+            "project.repeated",
+            "the fleet's hub makes",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_catalogue_is_told(
+    project: Path, file: str, old: str, new: str, code: str, told: str
+) -> None:
+    path = project / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    problems = check_project(project, environment={}, typed_in=project)
+    assert any(one.code == code and told in one.message for one in problems), problems
+
+
+def test_only_a_list_of_the_fleet_tells_what_is_present(project: Path) -> None:
+    settings = (project / "afluente.yaml").read_text(encoding="utf-8")
+    source = 'sources:\n  s: {connector: files, path: "*.csv", format: csv, into: bronze.outra}\nfleet:'
+    (project / "afluente.yaml").write_text(settings.replace("fleet:", source), encoding="utf-8")
+    contract = (project / "contracts/pessoas.odcs.yaml").read_text(encoding="utf-8")
+    (project / "contracts/pessoas.odcs.yaml").write_text(
+        contract.replace("bronze.pessoas", "bronze.outra"), encoding="utf-8"
+    )
+    found = check_project(project, environment={}, typed_in=project)
+    assert [one.code for one in found] == ["contract.take"]
