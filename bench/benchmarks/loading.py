@@ -20,7 +20,7 @@ from afluente.demo.transmissor.rush.lists import (
     base_id,
     changed_rows,
     delta,
-    keyed,
+    packed,
     site_name,
     values,
 )
@@ -99,11 +99,7 @@ async def _timed(control: Any, table: str, work: Any) -> dict[str, float]:
 
 
 def _whole(site: str, rows: int) -> tuple[int, bytes]:
-    from afluente_agent.list_format import Packer
-
-    packer = Packer()
-    lines = (b"I\t" + b"\t".join(keyed(values(site, row, day=1, rows=rows))) + b"\n" for row in range(rows))
-    return rows, b"".join([packer.pack(line) for line in lines] + [packer.finish()])
+    return packed("full", [values(site, row, day=1, rows=rows) for row in range(rows)])
 
 
 def _transmission(site: str, kind: str, count: int, content: bytes) -> Any:

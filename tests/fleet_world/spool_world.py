@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from afluente_agent.list_format import Packer, hash_text, key_digest, key_text, row_digest
+from afluente_agent.list_format import Form, Packer
 from afluente_agent.protocol.messages import TransmissionStart
 from afluente_agent.spool.bounds import SpoolLimits
 from afluente_agent.spool.sink import Listed
@@ -58,15 +58,15 @@ def listed(rows: int = 1, *, name: str = "hipertensos", kind: str = "full", base
     )
 
 
-def packed_list(rows: int, *, seed: int = 0, value_bytes: int = 24) -> bytes:
+def packed_list(rows: int, *, seed: int = 0, value_bytes: int = 48) -> bytes:
     """A whole list of one column, packed as the agent packs it; values that hardly shrink."""
     chance = random.Random(seed)
-    packer = Packer()
+    form = Form(True, (0,))
+    packer = Packer(form)
     pieces = []
-    for number in range(rows):
+    for _ in range(rows):
         value = chance.randbytes(value_bytes).hex().encode()
-        key = key_text(key_digest(str(number).encode()))
-        pieces.append(packer.pack(b"I\t" + key + b"\t" + hash_text(row_digest(value)) + b"\t" + value + b"\n"))
+        pieces.append(packer.pack(form.text_of([value])))
     pieces.append(packer.finish())
     return b"".join(pieces)
 

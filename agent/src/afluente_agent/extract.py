@@ -9,11 +9,11 @@ limits of rows, bytes and time, and its map is on the disk. Committing the sink 
 from __future__ import annotations
 
 import time
-from binascii import hexlify
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from hashlib import blake2b
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,27 +23,24 @@ from afluente_agent.delta import DeltaStore
 from afluente_agent.errors import AgentError, CatalogueError
 from afluente_agent.extraction_failure import disk, failed, too_much, translated
 from afluente_agent.list_format import (
+    BLOCK_BYTES,
     HASH_BYTES,
-    HASH_PADDING,
     KEY_BYTES,
-    KEY_PADDING,
     MAX_LINE_BYTES,
+    Form,
     Packer,
     deletion,
     schema_hash,
 )
 from afluente_agent.protocol.messages import Kind
 from afluente_agent.pseudonym import Pseudonyms
-from afluente_agent.row_map import DAY_BYTES, RECORD_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
+from afluente_agent.row_map import DAY_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
 
 if TYPE_CHECKING:
     import asyncpg
 
 _DELETIONS_AT_ONCE = 1000
 _NO_DAY = bytes(DAY_BYTES)
-_LINE = b"I\t%b" + KEY_PADDING + b"\t%b" + HASH_PADDING + b"\t%b\n"
-_KEY_END = 2 * KEY_BYTES
-_HASH_END = _KEY_END + 2 * HASH_BYTES
 _SENTINEL_YEAR = 3000
 _SECONDS_A_DAY = 86_400
 
@@ -95,12 +92,14 @@ class _Rows:
     sink: Sink
     pseudonyms: Pseudonyms | None
     today: int
-    packer: Packer = field(default_factory=Packer)
+    form: Form
+    packer: Packer
     read_rows: int = 0
     read_bytes: int = 0
     sent_rows: int = 0
     newest_day: int = 0
-    _rest: bytes = b""
+    _held: list[bytes] = field(default_factory=list)
+    _held_bytes: int = 0
     _days: dict[bytes, bytes] = field(default_factory=dict)
 
     def take(self, block: bytes) -> None:
@@ -108,53 +107,46 @@ class _Rows:
         self.read_bytes += len(block)
         if self.read_bytes > self.query.most_bytes:
             raise too_much(self.query, "bytes")
-        lines = (self._rest + block).split(b"\n")
-        self._rest = lines.pop()
-        is_long = len(block) + len(self._rest) > MAX_LINE_BYTES
-        if is_long and max(len(self._rest), *map(len, lines)) > MAX_LINE_BYTES:
+        self._held.append(block)
+        self._held_bytes += len(block)
+        if self._held_bytes >= BLOCK_BYTES:
+            self._take_held()
+
+    def _take_held(self) -> None:
+        """What was gathered: PostgreSQL sends eight kilobytes at a time to a reader that is quicker."""
+        text = b"".join(self._held)
+        lines = text.split(b"\n")
+        rest = lines.pop()
+        self._held, self._held_bytes = [rest], len(rest)
+        if len(text) > MAX_LINE_BYTES and max(len(rest), *map(len, lines)) > MAX_LINE_BYTES:
             raise too_much(self.query, "a row")
         self.read_rows += len(lines)
         if self.read_rows > self.query.most_rows:
             raise too_much(self.query, "rows")
         if lines:
-            self._pass_on(self._disguised(lines))
+            self._pass_on(text[: len(text) - len(rest)], lines)
 
-    def _pass_on(self, lines: list[bytes]) -> None:
+    def _pass_on(self, text: bytes, lines: list[bytes]) -> None:
         """All rows of a block in passes, each one comprehension: three times as quick as a row at a time."""
-        keys = [blake2b(fields).digest()[:KEY_BYTES] for fields in self._keys_of(lines)]
-        hashes = [blake2b(line).digest()[:HASH_BYTES] for line in lines]
-        records = list(map(b"".join, zip(keys, hashes, self._days_of(lines), strict=True)))
+        is_disguised = any(column.pseudonym for column in self.query.columns)
+        if is_disguised:
+            lines = self._disguised(lines)
+        records = [
+            blake2b(key).digest()[:KEY_BYTES] + blake2b(line).digest()[:HASH_BYTES] + day
+            for key, line, day in zip(self.form.keys_of(lines), lines, self._days_of(lines), strict=False)
+        ]
         self.writer.add(records)
         if self.base is not None:
             known = self.base.has
-            changed = [place for place, record in enumerate(records) if not known(record)]
-            lines = [lines[place] for place in changed]
-            records = [records[place] for place in changed]
+            lines = [line for line, record in zip(lines, records, strict=True) if not known(record)]
         self.sent_rows += len(lines)
-        digits = hexlify(b"".join(records))
-        starts = range(0, len(digits), 2 * RECORD_BYTES)
-        self._send(
-            b"".join(
-                [
-                    _LINE % (digits[start : start + _KEY_END], digits[start + _KEY_END : start + _HASH_END], line)
-                    for start, line in zip(starts, lines, strict=True)
-                ]
-            )
-        )
+        is_as_read = self.form.is_full and not is_disguised
+        self._send(text if is_as_read else self.form.text_of(lines))
 
-    def _keys_of(self, lines: list[bytes]) -> list[bytes]:
-        names = [column.name for column in self.query.columns]
-        places = [names.index(name) for name in self.query.key]
-        last = max(places) + 1
-        if places == [0]:
-            return [line.partition(b"\t")[0] for line in lines]
-        split = (line.split(b"\t", last) for line in lines)
-        return [b"\t".join([fields[place] for place in places]) for fields in split]
-
-    def _days_of(self, lines: list[bytes]) -> list[bytes]:
+    def _days_of(self, lines: list[bytes]) -> Iterable[bytes]:
         """The ordinal of the window's day of each row, in three bytes; zeros where there is no day."""
         if self.query.window is None:
-            return [_NO_DAY] * len(lines)
+            return repeat(_NO_DAY)
         place = [column.name for column in self.query.columns].index(self.query.window.column)
         return [self._day(line.split(b"\t", place + 1)[place]) for line in lines]
 
@@ -169,8 +161,6 @@ class _Rows:
 
     def _disguised(self, lines: list[bytes]) -> list[bytes]:
         places = [(i, column.identity) for i, column in enumerate(self.query.columns) if column.pseudonym]
-        if not places:
-            return lines
         if self.pseudonyms is None:
             raise AssertionError("a list with pseudonyms is not read without their key")
         of = self.pseudonyms.of
@@ -187,12 +177,12 @@ class _Rows:
             self.sink.write(packed)
 
     def finish(self, path: Path, *, kept_before_day: int, facts: MapFacts) -> None:
-        if self._rest:
+        self._take_held()
+        if self._held_bytes:
             raise failed(self.query, "cut short")
         gone: list[bytes] = []
-        columns = len(self.query.columns)
         for key in self.writer.finish(path, before=self.base, kept_before_day=kept_before_day, facts=facts):
-            gone.append(deletion(key, columns))
+            gone.append(deletion(key))
             if len(gone) == _DELETIONS_AT_ONCE:
                 self._send_deletions(gone)
                 gone = []
@@ -253,7 +243,9 @@ async def _extract(
         base = None
     since = _window_start(query, base)
     today = date(1970, 1, 1).toordinal() + started_at // _SECONDS_A_DAY
-    rows = _Rows(query, base, writer, sink, reading.pseudonyms, today)
+    names = [column.name for column in query.columns]
+    form = Form(base is None, tuple(names.index(name) for name in query.key))
+    rows = _Rows(query, base, writer, sink, reading.pseudonyms, today, form, Packer(form))
     await _copy(connection, query, rows, since=since)
     facts = MapFacts(
         transmission=reading.transmission,
@@ -278,7 +270,7 @@ async def _extract(
         size_bytes=rows.packer.size_bytes,
         sha256=rows.packer.sha256,
         schema=schema,
-        columns=tuple(column.name for column in query.columns),
+        columns=tuple(names),
     )
 
 

@@ -19,6 +19,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from operator import eq
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -142,22 +143,21 @@ class RowMapWriter:
         with path.open("wb") as file:
             for first_byte in range(_PARTS):
                 records = self._part(first_byte)
-                keys = {record[:KEY_BYTES] for record in records}
-                if len(keys) != len(records):
+                content = b"".join(records)
+                keys = _keys(content)
+                if any(map(eq, keys, keys[1:])):
                     raise SameKeyError
                 if before is not None:
-                    for record in before.part(first_byte):
-                        if record[:KEY_BYTES] in keys:
-                            continue
+                    present = set(keys)
+                    for record in [old for old in before.part(first_byte) if old[:KEY_BYTES] not in present]:
                         if int.from_bytes(record[-DAY_BYTES:], "big") < kept_before_day:
                             records.append(record)
                         else:
                             yield record[:KEY_BYTES]
-                    records.sort()
-                for second_byte, count in Counter(record[1] for record in records).items():
+                    content = b"".join(sorted(records))
+                for second_byte, count in Counter(content[1::RECORD_BYTES]).items():
                     counts[first_byte << 8 | second_byte] = count
                 rows += len(records)
-                content = b"".join(records)
                 digest.update(content)
                 file.write(content)
             kept = {**asdict(facts), "rows": rows}
@@ -196,6 +196,10 @@ class RowMapWriter:
 
 def split_records(content: bytes) -> list[bytes]:
     return list(struct.unpack(f"{RECORD_BYTES}s" * (len(content) // RECORD_BYTES), content))
+
+
+def _keys(content: bytes) -> tuple[bytes, ...]:
+    return struct.unpack(f"{KEY_BYTES}s{RECORD_BYTES - KEY_BYTES}x" * (len(content) // RECORD_BYTES), content)
 
 
 def index(counts: array[int], rows: int) -> array[int]:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from afluente.core.clock import Clock
 from afluente.core.ids import new_id
 from afluente.fleet import facts
-from afluente.fleet.landed import unpacked, verify
+from afluente.fleet.landed import checked, verify
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.refusal import FleetError
 from afluente.state.database import Database
@@ -106,9 +106,7 @@ class Completion:
             with self._landing.open_part(row.id) as stream:
                 rows = size = 0
                 columns = len(row.start["columns"])
-                blocks = unpacked(
-                    stream, columns=columns, size_bytes=row.size_bytes, most_ratio=self._limits.most_ratio
-                )
+                blocks = checked(stream, columns=columns, size_bytes=row.size_bytes, most_ratio=self._limits.most_ratio)
                 for block in blocks:
                     rows += block.count(b"\n")
                     size += len(block)

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from afluente.fleet.refusal import FleetError
-from afluente_agent.list_format import BLOCK_BYTES, MAX_LINE_BYTES, Limits, ListFormatError, read_blocks
+from afluente_agent.list_format import (
+    Limits,
+    ListFormatError,
+    TooManyBytesError,
+    check_blocks,
+    read_blocks,
+)
 from afluente_agent.protocol.limits import MAX_UNPACKED_RATIO
 
 OpenLanded = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -58,15 +64,25 @@ def verify(stream: BinaryIO, *, size_bytes: int, sha256: str) -> None:
 def unpacked(
     stream: BinaryIO, *, columns: int, size_bytes: int, most_ratio: int = MAX_UNPACKED_RATIO
 ) -> Iterator[bytes]:
-    """A list's text in blocks of whole, checked lines. Raises FleetError: damaged, or larger than the ratio allows."""
+    """A list's lines as they are staged, in blocks. Raises FleetError: damaged, or larger than the ratio allows."""
+    return _within(read_blocks, stream, columns, size_bytes, most_ratio)
+
+
+def checked(
+    stream: BinaryIO, *, columns: int, size_bytes: int, most_ratio: int = MAX_UNPACKED_RATIO
+) -> Iterator[bytes]:
+    """The same lines as they came. Raises the same."""
+    return _within(check_blocks, stream, columns, size_bytes, most_ratio)
+
+
+def _within(
+    read: Callable[..., Iterator[bytes]], stream: BinaryIO, columns: int, size_bytes: int, most_ratio: int
+) -> Iterator[bytes]:
     most = max(FREE_UNPACKED_BYTES, size_bytes * most_ratio)
     limits = Limits(rows=most, unpacked_bytes=most)
-    size = 0
     try:
-        for block in read_blocks(iter(lambda: stream.read(READ_BYTES), b""), columns=columns, limits=limits):
-            size += len(block)
-            yield block
+        yield from read(iter(lambda: stream.read(READ_BYTES), b""), columns=columns, limits=limits)
+    except TooManyBytesError as error:
+        raise FleetError("loading.bomb", f"the landed file unpacks to over {most_ratio} times its size") from error
     except ListFormatError as error:
-        if size + BLOCK_BYTES + MAX_LINE_BYTES >= most:
-            raise FleetError("loading.bomb", f"the landed file unpacks to over {most_ratio} times its size") from error
         raise FleetError("loading.rows", f"the landed file is not a list: {error}") from error

@@ -10,6 +10,7 @@ import zstandard
 from afluente_agent.catalogue import Column, ListQuery, Window
 from afluente_agent.delta import DeltaStore
 from afluente_agent.extract import Reading
+from afluente_agent.list_format import Limits, read_blocks
 
 NOON = 1_790_683_200.0
 """29 September 2026, 12:00 UTC."""
@@ -64,7 +65,11 @@ class MemorySink:
 
     @property
     def lines(self) -> list[list[str]]:
-        text = zstandard.ZstdDecompressor().decompressobj().decompress(bytes(self.packed)).decode()
+        """As the hub stages them."""
+        form, *rows = zstandard.ZstdDecompressor().decompressobj().decompress(bytes(self.packed)).split(b"\n")
+        columns = max(row.count(b"\t") for row in rows) + form.startswith(b"full")
+        blocks = read_blocks([bytes(self.packed)], columns=columns, limits=Limits(10**6, 10**9))
+        text = b"".join(blocks).decode()
         return [line.split("\t") for line in text.split("\n")[:-1]]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import zstandard
 from afluente_agent.list_format import (
+    Form,
     Limits,
     ListFormatError,
     Packer,
+    TooManyBytesError,
+    check_blocks,
     deletion,
     hash_text,
     key_digest,
@@ -19,11 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PLENTY = Limits(rows=10**6, unpacked_bytes=10**8)
-KEY, HASH = b"a" * 24 + b"0" * 8, b"b" * 18 + b"0" * 14
+KEY = b"a" * 24
+FULL, DELTA = Form(True, (0,)), Form(False, (0,))
 
 
-def packed(lines: bytes) -> bytes:
-    packer = Packer()
+def packed(lines: bytes, form: Form = DELTA) -> bytes:
+    packer = Packer(form)
     return packer.pack(lines) + packer.finish()
 
 
@@ -53,17 +57,48 @@ VALUES = st.none() | st.text(st.characters(exclude_characters="\0", exclude_cate
 
 @settings(max_examples=60, deadline=None)
 @given(
-    rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), max_size=30), step=st.integers(1, 300), gone=st.booleans()
+    rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), max_size=30),
+    step=st.integers(1, 300),
+    gone=st.booleans(),
+    key=st.sampled_from([(0,), (2,), (1, 0), (0, 2), (2, 1, 0)]),
 )
-def test_what_was_packed_is_read_back(rows: list[list[str | None]], step: int, gone: bool) -> None:
-    lines = b""
+def test_what_was_packed_is_read_back_with_its_keys_and_hashes(
+    rows: list[list[str | None]], step: int, gone: bool, key: tuple[int, ...]
+) -> None:
+    staged, values = b"", []
     for row in rows:
-        values = b"\t".join(copy_text(value) for value in row)
-        key = key_text(key_digest(copy_text(row[0])))
-        lines += b"\t".join([b"I", key, hash_text(row_digest(values)), values]) + b"\n"
+        fields = [copy_text(value) for value in row]
+        values.append(b"\t".join(fields))
+        digest = key_digest(b"\t".join([fields[place] for place in key]))
+        staged += b"\t".join([b"I", key_text(digest), hash_text(row_digest(values[-1])), values[-1]]) + b"\n"
+    form = Form(not gone, key)
+    lines = form.text_of(values)
     if gone:
-        lines += deletion(key_digest(b"1"), 3)
-    assert unpacked(packed(lines), columns=3, step=step) == lines
+        lines += deletion(key_digest(b"1"))
+        staged += b"D\t" + key_text(key_digest(b"1")) + rb"	\N\t\N\t\N\t\N".replace(rb"\t", b"\t") + b"\n"
+    stream = packed(lines, form)
+    assert unpacked(stream, columns=3, step=step) == staged
+    assert b"".join(check_blocks([stream], columns=3, limits=PLENTY)) == lines
+
+
+def test_a_whole_list_travels_as_copy_wrote_it() -> None:
+    stream = packed(b"1\ta\n2\tb\n", FULL)
+    text = zstandard.ZstdDecompressor().decompressobj().decompress(stream)
+    assert text == b"full\t0\n1\ta\n2\tb\n"
+
+
+def test_a_row_has_the_same_key_in_a_whole_list_and_in_a_delta() -> None:
+    rows = [b"1\ta", b"2\tb"]
+    lists = [packed(form.text_of(rows), form) for form in (FULL, DELTA)]
+    assert unpacked(lists[0], columns=2) == unpacked(lists[1], columns=2)
+
+
+@pytest.mark.parametrize(
+    "first", [b"", b"full\n", b"full\t\n", b"some\t0\n", b"full\t2\n", b"full\t0,0\n", b"delta\t-1\n", b"full\t0"]
+)
+def test_a_list_without_its_form_is_refused(first: bytes) -> None:
+    with pytest.raises(ListFormatError, match="the first line"):
+        unpacked(zstandard.compress(first), columns=2)
 
 
 def test_key_and_hash_are_uuids() -> None:
@@ -74,33 +109,36 @@ def test_key_and_hash_are_uuids() -> None:
 
 
 @pytest.mark.parametrize(
+    "values",
+    [b"only one", b"a\tb\tone too many", rb"a\.TAB", rb"a\x41TAB", rb"a\NTAB", b"a\0\tb", b"a\r\tb", rb"\.", b""],
+)
+@pytest.mark.parametrize("form", [FULL, DELTA])
+def test_a_row_of_another_form_is_refused(values: bytes, form: Form) -> None:
+    good, bad = form.text_of([b"a\tb"]), form.text_of([values.replace(b"TAB", b"\tb")])
+    with pytest.raises(ListFormatError):
+        unpacked(packed(good + bad, form), columns=2)
+
+
+@pytest.mark.parametrize(
     "line",
     [
-        b"I\t" + KEY + b"\t" + HASH + b"\tonly one\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\tb\tone too many\n",
-        b"X\t" + KEY + b"\t" + HASH + b"\ta\tb\n",
-        b"I\tshort\t" + HASH + b"\ta\tb\n",
-        b"I\t" + KEY + b"\t\\N\ta\tb\n",
-        b"D\t" + KEY + b"\t" + HASH + b"\t\\N\t\\N\n",
-        b"D\t" + KEY + b"\t\\N\ta\t\\N\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\\.\tb\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\\x41\tb\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\\N\tb\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\0\tb\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\r\tb\n",
-        b"\\.\n",
+        b"X\ta\tb\n",
+        b"D\tshort\n",
+        b"D\t" + KEY.upper() + b"\n",
+        b"D\t" + KEY + b"\ta\n",
+        b"D\n",
+        b"a\tb\n",
         b"\n",
-        b"I\t" + KEY + b"\t" + HASH + b"\ta\tb",
+        b"I\ta\tb",
     ],
 )
-def test_a_line_of_another_form_is_refused(line: bytes) -> None:
-    good = b"I\t" + KEY + b"\t" + HASH + b"\ta\tb\n"
+def test_a_line_of_a_delta_is_put_or_taken_away(line: bytes) -> None:
     with pytest.raises(ListFormatError):
-        unpacked(packed(good + line), columns=2)
+        unpacked(packed(b"I\ta\tb\n" + line), columns=2)
 
 
 def test_a_stream_cut_anywhere_is_refused() -> None:
-    stream = packed(b"".join(b"I\t%024d00000000\t" % n + HASH + b"\t%d\tb\n" % n for n in range(500)))
+    stream = packed(b"".join(b"I\t%d\tb\n" % n for n in range(500)))
     for size in (0, 1, 5, len(stream) // 2, len(stream) - 1):
         with pytest.raises(ListFormatError):
             unpacked(stream[:size], columns=2)
@@ -119,25 +157,24 @@ def test_what_is_not_zstd_is_refused() -> None:
 
 def test_a_bomb_stops_at_the_limit() -> None:
     bomb = zstandard.ZstdCompressor(level=19).compress(b"\0" * 200_000_000)
-    with pytest.raises(ListFormatError, match="1000000 bytes unpacked"):
+    with pytest.raises(TooManyBytesError, match="1000000 bytes unpacked"):
         unpacked(bomb, columns=2, limits=Limits(rows=10, unpacked_bytes=1_000_000))
 
 
 def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(ListFormatError, match="a line of more than"):
-        unpacked(packed(b"I\t" + b"a" * 3_000_000), columns=2)
+        unpacked(packed(b"a" * 3_000_000, FULL), columns=2)
 
 
 def test_too_many_rows_are_refused() -> None:
-    line = b"I\t" + KEY + b"\t" + HASH + b"\ta\tb\n"
     with pytest.raises(ListFormatError, match="more than 3 rows"):
-        unpacked(packed(line * 4), columns=2, limits=Limits(rows=3, unpacked_bytes=10**6))
+        unpacked(packed(b"I\ta\tb\n" * 4), columns=2, limits=Limits(rows=3, unpacked_bytes=10**6))
 
 
 def test_size_and_digest_are_of_the_packed_stream() -> None:
     from hashlib import sha256
 
-    packer = Packer()
+    packer = Packer(FULL)
     stream = packer.pack(b"x" * 1000) + packer.finish()
     assert (packer.size_bytes, packer.sha256) == (len(stream), sha256(stream).hexdigest())
-    assert packer.unpacked_bytes == 1000
+    assert packer.unpacked_bytes == len(FULL.line()) + 1000

@@ -20,10 +20,11 @@ from afluente.fleet.sites import NewSite, register
 from afluente.lake.lake import Lake
 from afluente.state.database import Database
 from afluente.state.fleet_schema import BRONZE_QUEUE, FACTS, TRANSMISSIONS
-from afluente_agent.list_format import Packer, deletion, hash_text, key_digest, key_text, row_digest
+from afluente_agent.list_format import Form, Packer, deletion, key_digest
 
 START = datetime(2026, 9, 1, 11, tzinfo=UTC)
 COLUMNS = ("cns", "nome", "peso")
+FORM = Form(False, (0,))
 Row = Sequence[str | None]
 
 
@@ -37,17 +38,15 @@ def field_text(value: str | None) -> bytes:
 
 def insert_line(row: Row) -> bytes:
     """The first column is the key."""
-    fields = [field_text(value) for value in row]
-    values = b"\t".join(fields)
-    return b"\t".join((b"I", key_text(key_digest(fields[0])), hash_text(row_digest(values)), values)) + b"\n"
+    return FORM.text_of([b"\t".join([field_text(value) for value in row])])
 
 
-def delete_line(key: str, columns: int = len(COLUMNS)) -> bytes:
-    return deletion(key_digest(field_text(key)), columns)
+def delete_line(key: str) -> bytes:
+    return deletion(key_digest(field_text(key)))
 
 
 def packed(lines: Sequence[bytes]) -> bytes:
-    packer = Packer()
+    packer = Packer(FORM)
     return b"".join([packer.pack(line) for line in lines] + [packer.finish()])
 
 

@@ -150,7 +150,7 @@ def ended(receiving: Receiving, content: bytes, rows: int, *, uploads: object = 
 
 def test_a_bomb_is_refused_and_deleted(receiving: Receiving) -> None:
     bomb = zstandard.compress(FORM + line(1) * 20_000_000, 19)
-    state, reason = ended(receiving, bomb, 2_000_000)
+    state, reason = ended(receiving, bomb, 20_000_000)
     assert state == "refused"
     assert reason in ("loading.bomb", "loading.rows")
     assert receiving.files() == []

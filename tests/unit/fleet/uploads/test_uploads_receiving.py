@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from afluente_agent.list_format import Packer
+from afluente_agent.list_format import Form, Packer
 from tests.fleet_world.upload_world import SITE_A, SITE_B
 from tests.unit.fleet.uploads.conftest import CHUNK, PACKED, Receiving, announced
 
@@ -159,7 +159,7 @@ def test_a_delta_on_a_base_of_another_site_or_list_is_refused(receiving: Receivi
 
 
 def test_a_list_without_rows_lands(receiving: Receiving) -> None:
-    packer = Packer()
+    packer = Packer(Form(True, (0,)))
     content = packer.finish()
     start = announced(content, rows=0)
     receiving.uploads.start(SITE_A, start)

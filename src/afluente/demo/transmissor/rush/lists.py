@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import uuid
 
-from afluente_agent.list_format import Packer, hash_text, key_digest, key_text, row_digest
+from afluente_agent.list_format import Form, Packer, hash_text, key_digest, key_text, row_digest
+from afluente_agent.protocol.messages import Kind
 
 COLUMNS = tuple(f"c{place:02}" for place in range(1, 40))
 LIST = "hipertensos"
@@ -55,10 +56,13 @@ def keyed(cells: list[str]) -> tuple[bytes, bytes, bytes]:
 
 def delta(site: str, rows: int) -> tuple[int, bytes]:
     """What changed on day 1: its lines, and how many they are."""
-    packer, packed, count = Packer(), b"", 0
-    for row in range(rows):
-        today = values(site, row, day=1, rows=rows)
-        if today[-1].endswith("day 1"):
-            packed += packer.pack(b"I\t" + b"\t".join(keyed(today)) + b"\n")
-            count += 1
-    return count, packed + packer.finish()
+    today = [values(site, row, day=1, rows=rows) for row in range(rows)]
+    return packed("delta", [cells for cells in today if cells[-1].endswith("day 1")])
+
+
+def packed(kind: Kind, rows: list[list[str]]) -> tuple[int, bytes]:
+    """How many rows, and their list as it travels."""
+    form = Form(kind == "full", (0,))
+    packer = Packer(form)
+    lines = form.text_of(["\t".join(cells).encode() for cells in rows])
+    return len(rows), packer.pack(lines) + packer.finish()
