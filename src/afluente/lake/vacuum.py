@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from afluente.core.errors import LakeError
 from afluente.core.tables import TableName
 from afluente.lake.failure import translated
-from afluente.lake.log import Log
+from afluente.lake.log import Log, LogEntry
 from afluente.lake.snapshot import Snapshot, foreign_table
 from afluente.lake.store import Store
 
@@ -68,15 +68,23 @@ def vacuum(
 
 
 def _named(store: Store, snapshot: Snapshot, since: datetime) -> tuple[set[str], set[str]]:
-    """Paths that commits within the retention name, and paths that commits removed."""
+    """Paths that commits within the retention name, and paths that commits removed.
+
+    A commit is as late as the latest before it: one that was stamped while the clock was behind is not old.
+    """
     log = Log(store, snapshot.address)
-    kept: set[str] = set()
-    removed: set[str] = set()
+    entries: list[LogEntry] = []
     for version in range(snapshot.version, -1, -1):
         entry = log.entry(version)
         if entry is None:
             break
+        entries.append(entry)
+    kept: set[str] = set()
+    removed: set[str] = set()
+    is_within = False
+    for entry in reversed(entries):
         removed |= {action.path for action in entry.removed}
-        if entry.committed_at >= since:
+        is_within = is_within or entry.committed_at >= since
+        if is_within:
             kept |= {action.path for action in (*entry.added, *entry.removed)}
     return kept, removed

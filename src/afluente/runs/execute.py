@@ -265,7 +265,7 @@ class Runs:
                 subject=run.id,
                 run_id=run.id,
                 payload={"trigger": run.trigger, "schedule": run.schedule, "steps": len(rows)},
-                key=f"{run.id}/started",
+                key=f"{run.id}{runs_table.STARTED}",
             )
             if on_begin is not None:
                 on_begin(connection, run)

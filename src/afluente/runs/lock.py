@@ -1,12 +1,14 @@
 """One run of a pipeline at a time, and a heartbeat that says its process lives.
 
-Invariant: a lock is taken from its holder only when the holder is proved dead on this host, or has not been heard
-of for LOST_AFTER_SECONDS on another one; who loses the lock is told to stop.
+Invariant: a lock is taken from its holder only when the holder is proved dead on this host; on another one, when it has
+not been heard of for LOST_AFTER_SECONDS by the clock and stays silent while it is watched, since no two clocks need
+agree. Who loses the lock is told to stop.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -21,6 +23,7 @@ from afluente.state.run_locks import RunLock
 
 BEAT_SECONDS = 5.0
 LOST_AFTER_SECONDS = 60.0
+WATCHED_BEATS = 3
 
 
 class PipelineLock:
@@ -49,11 +52,12 @@ class PipelineLock:
         self.is_kept = False
 
     def __enter__(self) -> Self:
+        watched = self._watch()
         now = self._clock.now()
         me = this_process()
         with self._database.write() as connection:
             holder = run_locks.find(connection, self._pipeline)
-            if holder is not None and not is_abandoned(holder, now=now):
+            if holder is not None and holder != watched and not _is_dead(holder):
                 raise _already_running(holder)
             run_locks.take(
                 connection,
@@ -85,6 +89,19 @@ class PipelineLock:
             if error is None:
                 raise
 
+    def _watch(self) -> RunLock | None:
+        """A holder on another host that may be lost and gave no sign while it was watched; None when there is none."""
+        with self._database.read() as connection:
+            holder = run_locks.find(connection, self._pipeline)
+        if holder is None or holder.host == this_host() or not may_be_lost(holder, now=self._clock.now()):
+            return None
+        for _ in range(WATCHED_BEATS):
+            time.sleep(self._beat_seconds)
+            with self._database.read() as connection:
+                if run_locks.find(connection, self._pipeline) != holder:
+                    return None
+        return holder
+
     def keep(self) -> None:
         """Do not release: steps of this process still run, and only its end makes the pipeline free."""
         self.is_kept = True
@@ -109,12 +126,13 @@ class PipelineLock:
                 return
 
 
-def is_abandoned(lock: RunLock, *, now: datetime) -> bool:
-    """Whether the holder is gone and the pipeline may be taken from it."""
-    holder = Process(pid=lock.pid, started=lock.pid_started, host=lock.host)
-    if holder.host == this_host():
-        return is_proved_dead(holder)
-    return now - lock.heartbeat_at > timedelta(seconds=LOST_AFTER_SECONDS)
+def may_be_lost(lock: RunLock, *, now: datetime) -> bool:
+    """Whether a holder on another host was not heard of lately, or a clock that was set back cannot tell."""
+    return abs(now - lock.heartbeat_at) > timedelta(seconds=LOST_AFTER_SECONDS)
+
+
+def _is_dead(lock: RunLock) -> bool:
+    return is_proved_dead(Process(pid=lock.pid, started=lock.pid_started, host=lock.host))
 
 
 def _already_running(holder: RunLock) -> RunError:

@@ -1,13 +1,14 @@
 """When schedules are due.
 
 Invariant: a tick is answered by exactly one run: the run's row and the tick's are written in one transaction.
-Ticks that passed while nobody served are answered by one run, for the last of them.
+Ticks that passed while nobody served are answered by one run, for the last of them. A clock set back answers no tick
+again; set back by more than SET_BACK_LIMIT it was wrong before, and ticks count from where it stands now.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from afluente.runs.cron import Cron
 from afluente.state import schedule_ticks
 from afluente.state.database import Database
 from afluente.state.schedule_ticks import ScheduleTick
+
+SET_BACK_LIMIT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Timetable:
         with database.read() as connection:
             known = schedule_ticks.find(connection, self.pipeline, self.name)
         if known is None:
+            return None
+        if known.last_tick_at - at > SET_BACK_LIMIT:
+            with database.write() as connection:
+                self.answer(connection, at)
             return None
         return self.cron.latest(after=known.last_tick_at, until=at, zone=self.zone)
 

@@ -11,12 +11,14 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from afluente.state.schema import RUNS
+from afluente.state.schema import EVENTS, RUNS
 
 Trigger = Literal["manual", "schedule", "resume"]
 RunStatus = Literal["running", "done", "failed", "refused", "interrupted"]
 UNFINISHED: tuple[RunStatus, ...] = ("running", "interrupted")
 SHORTEST_PREFIX = 8
+STARTED = "/started"
+"""What the key of the event of a run's beginning has after the run's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ def find(connection: sa.Connection, run_id: str) -> Run | None:
 def newest(
     connection: sa.Connection, *, pipeline: str | None = None, status: RunStatus | None = None, limit: int = 50
 ) -> list[Run]:
-    """Runs, the newest first."""
-    query = sa.select(RUNS).order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc()).limit(limit)
+    """Runs, the newest first: the one that began last, whatever the clock said then."""
+    query = _in_order(is_newest_first=True).limit(limit)
     if pipeline is not None:
         query = query.where(RUNS.c.pipeline == pipeline)
     if status is not None:
@@ -77,12 +79,16 @@ def newest(
 
 def unfinished(connection: sa.Connection, *, pipeline: str) -> list[Run]:
     """Runs of the pipeline that somebody began and nobody ended, the oldest first."""
-    query = (
-        sa.select(RUNS)
-        .where(RUNS.c.pipeline == pipeline, RUNS.c.status.in_(UNFINISHED))
-        .order_by(RUNS.c.started_at, RUNS.c.id)
-    )
+    query = _in_order(is_newest_first=False).where(RUNS.c.pipeline == pipeline, RUNS.c.status.in_(UNFINISHED))
     return [_read(row) for row in connection.execute(query)]
+
+
+def _in_order(*, is_newest_first: bool) -> sa.Select[tuple[object, ...]]:
+    """Runs in the order of the events that say they began; by their moments where there is none."""
+    began = sa.func.coalesce(EVENTS.c.id, 0)
+    order = (began, RUNS.c.started_at, RUNS.c.id)
+    both = RUNS.outerjoin(EVENTS, EVENTS.c.key == RUNS.c.id + STARTED)
+    return sa.select(RUNS).select_from(both).order_by(*(c.desc() if is_newest_first else c for c in order))
 
 
 def take_over(connection: sa.Connection, run_id: str, *, executor_id: str, pid: int, host: str, at: datetime) -> None:

@@ -145,3 +145,34 @@ def test_the_rest_of_a_delivery_that_was_cut_comes_under_its_first_moment(
         bring(workspace)
         refine(workspace)
         assert orders(workspace) == {5000: 1}
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=3), timedelta(days=5 * 365)], ids=["hours", "years"])
+def test_a_clock_set_back_between_and_within_runs_loses_and_doubles_no_row(
+    back: timedelta, folder: Path, clock: SetClock, deliver: Deliver
+) -> None:
+    with opened(folder, clock) as workspace:
+        deliver("a", (1, 1), (2, "nunca"))
+        bring(workspace)
+        refine(workspace)
+        clock.moment -= back
+        deliver("b", (3, 1))
+        bring(workspace)
+        refine(workspace)
+        deliver("a", (1, 1), (4, 1), (2, "nunca"))
+        deliver("c", (5, 2))
+        source = SourceStep(workspace, Step("source.pedidos", "source", source="pedidos"), run_id="r")
+        prepared = source.prepare()
+        clock.moment -= back
+        source.run(prepared)
+        refined = ConformStep(workspace, Step("silver.pedidos", "conform"), run_id="r")
+        task = refined.prepare()
+        clock.moment -= back
+        refined.run(task)
+        assert orders(workspace) == {1: 1, 3: 1, 4: 1, 5: 1}
+        assert [row["pedido"] for row in rows(workspace, TableName("quarantine", "pedidos"))] == ["2"]
+        came = {str(row["_source"]): row["_ingested_at"] for row in rows(workspace, BRONZE)}
+        assert len(set(came.values())) == 2
+        assert min(came, key=lambda name: str(came[name])) == "pedidos_b.csv"
+        assert not SourceStep(workspace, Step("source.pedidos", "source", source="pedidos"), run_id="r").has_news()
+        assert ConformStep(workspace, Step("silver.pedidos", "conform"), run_id="r").prepare() is None

@@ -57,7 +57,10 @@ def _list(workspace: Workspace, limit: int, console: Console) -> int:
 
 
 def _seconds(run: Run) -> float | None:
-    return None if run.ended_at is None else (run.ended_at - run.started_at).total_seconds()
+    """None while it goes on, and where the clock was set back meanwhile."""
+    if run.ended_at is None or run.ended_at < run.started_at:
+        return None
+    return (run.ended_at - run.started_at).total_seconds()
 
 
 def _show(workspace: Workspace, run_id: str, console: Console) -> int:
