@@ -1,7 +1,8 @@
 """Builds the agent as a folder that runs without Python: `python agent/build/onedir.py [--into DIR]`.
 
 Run it on the system it is for: Windows makes `afluente-agent.exe`, Linux `afluente-agent`. Needs pyinstaller.
-The folder holds `build.json` with its size in bytes and the seconds of a start (`--version`, the median of five).
+The folder holds `build.json` with its size in bytes and the seconds of a start (`--version`, the median of five), and
+`files.txt`, the list of all its files: the doctor looks for each, since an antivirus takes files away without a word.
 """
 
 from __future__ import annotations
@@ -61,6 +62,10 @@ def main() -> int:
     folder = build(parser.parse_args().into)
     told = measured(folder)
     (folder / "build.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+    sys.path.insert(0, str(SOURCE))
+    from afluente_agent.bundle_files import write_bundle_list
+
+    write_bundle_list(folder)
     print(json.dumps(told))
     return 0
 

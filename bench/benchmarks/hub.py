@@ -90,13 +90,7 @@ class Agent:
             f"{method} {target} HTTP/1.1",
             "Host: hub",
             f"Content-Length: {len(body)}",
-            f"Afluente-Agent: {signed.agent}",
-            f"Afluente-Key: {signed.key}",
-            f"Afluente-Time: {signed.at}",
-            f"Afluente-Nonce: {signed.nonce}",
-            f"Afluente-Content-Sha256: {signed.content_sha256}",
-            f"Afluente-Signature: {signature}",
-            *(f"{name}: {value}" for name, value in covered),
+            *(f"{name}: {value}" for name, value in (*signed.headers_with(signature).items(), *covered)),
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 

@@ -7,16 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from afluente_agent.protocol.messages import EnrolmentRequest, Fact, Heartbeat, Machine, RemedyDone, Spool
-from afluente_agent.protocol.signing import (
-    AGENT_HEADER,
-    CONTENT_HEADER,
-    KEY_HEADER,
-    NONCE_HEADER,
-    SIGNATURE_HEADER,
-    TIME_HEADER,
-    Signed,
-    content_sha256,
-)
+from afluente_agent.protocol.signing import Signed, content_sha256, new_nonce
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
@@ -58,9 +49,7 @@ class SigningAgent:
         nonce: str = "",
         covered: tuple[tuple[str, str], ...] = (),
     ) -> tuple[Signed, str]:
-        signed = Signed(
-            self.agent, self.key, method, target, at, nonce or secrets.token_urlsafe(18), content_sha256(body), covered
-        )
+        signed = Signed(self.agent, self.key, method, target, at, nonce or new_nonce(), content_sha256(body), covered)
         return signed, base64.b64encode(self.private.sign(signed.text())).decode()
 
     def headers(
@@ -74,15 +63,7 @@ class SigningAgent:
         covered: tuple[tuple[str, str], ...] = (),
     ) -> dict[str, str]:
         signed, signature = self.signed(method, target, body, at=at, nonce=nonce, covered=covered)
-        return {
-            AGENT_HEADER: signed.agent,
-            KEY_HEADER: signed.key,
-            TIME_HEADER: str(signed.at),
-            NONCE_HEADER: signed.nonce,
-            CONTENT_HEADER: signed.content_sha256,
-            SIGNATURE_HEADER: signature,
-            **dict(covered),
-        }
+        return {**signed.headers_with(signature), **dict(covered)}
 
 
 def heartbeat(

@@ -108,10 +108,10 @@ def test_an_enrolled_agent_beats_and_its_facts_arrive_once(world: HubWorld, fold
     loop = ticked(folder, times=4)
     assert all(timer.failures == 0 for name, timer in loop.timers.by_name() if name != "reading")
     loop = Loop(folder, default_parts)
-    loop._leave("disk_low", free=1)
+    loop._leave("disk.low", free="1 GB")
     loop.client.close()
     ticked(folder, times=4)
-    assert told(world).count("disk_low") == 1
+    assert told(world).count("disk.low") == 1
     with world.database.read() as connection:
         [agent] = agents.of_site(connection, "a")
     assert agent.sequence == SettingsStore(folder).load().sequence
@@ -227,4 +227,4 @@ def test_lists_go_from_pec_to_landing_first_whole_then_what_changed(
         remedies.create(connection, "a", "resend", given, by="ana", reason="teste", at=world.parts.clock.now())
     ticked(folder)
     assert transmissions(world)[2] == ("pessoas", "full", rows, "landed")
-    assert {"extracted", "sent", "remedy_ended"} <= set(told(world))
+    assert {"reading.done", "send.done", "remedy.ended"} <= set(told(world))

@@ -402,3 +402,15 @@ def test_no_message_whatever_its_bytes_is_a_defect_of_the_hub(world):
             assert code(answer)
 
     run()
+
+
+def test_a_newer_agent_says_more_and_is_understood_but_for_the_announcement_of_rows(world):
+    agent = world.enrol()
+    told = {**json.loads(to_json(heartbeat())), "new": {"a": [1]}}
+    told["machine"]["battery"] = "good"
+    beaten = world.call(agent, "POST", "/v1/heartbeat", json.dumps(told).encode())
+    assert (beaten.status_code, from_json(HeartbeatAnswer, beaten.content).next_in_seconds) == (200, 900)
+    asked = {**json.loads(to_json(SlotRequest(10, 1, 0))), "urgency": 3}
+    assert world.call(agent, "POST", "/v1/slot", json.dumps(asked).encode()).status_code == 200
+    begun = {**json.loads(to_json(start())), "packing": "of another kind"}
+    assert world.call(agent, "POST", "/v1/transmissions", json.dumps(begun).encode()).status_code == 400

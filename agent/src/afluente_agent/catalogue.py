@@ -118,7 +118,7 @@ def open_catalogue(document: SignedDocument, *, hub_keys: Collection[str], newes
 def read_catalogue(body: str) -> Catalogue:
     """The catalogue of a body that is trusted already. CatalogueError."""
     try:
-        catalogue = from_json(Catalogue, body.encode())
+        catalogue = from_json(Catalogue, body.encode(), is_strict=True)
     except MessageError as error:
         raise _refused("o catálogo não tem a forma esperada", f"the catalogue is not well formed: {error}") from None
     for query in catalogue.lists:

@@ -155,11 +155,6 @@ class _DefaultParts:
         return f"asked {version}".strip()
 
     def _diagnose(self, settings: Settings) -> tuple[str, ...]:
-        from afluente_agent.doctor.finding import codes_to_tell
-        from afluente_agent.doctor_call import diagnose
+        from afluente_agent.doctor_call import diagnose, leave_findings
 
-        found = diagnose(self._folder, hub=settings.hub)
-        for one in found:
-            if one.is_wrong:
-                self._leave(one.code, **one.evidence)
-        return codes_to_tell(found)
+        return leave_findings(diagnose(self._folder, hub=settings.hub), self._leave)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente_agent.errors import SettingsError
+from afluente_agent.facts import Leave
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 if TYPE_CHECKING:
     from afluente_agent.doctor.finding import Finding
 
-MENDED_BY_INSTALLING = ("service.", "task.", "folder.missing")
+MENDED_BY_INSTALLING = ("service.", "task.")
 
 
 def diagnose(folder: DataFolder, *, hub: str = "", proxy: str | None = None) -> list[Finding]:
@@ -30,6 +31,16 @@ def diagnose(folder: DataFolder, *, hub: str = "", proxy: str | None = None) -> 
         settings = Settings()
     settings = replace(settings, hub=hub or settings.hub, proxy=settings.proxy if proxy is None else proxy)
     return run_checks(settings, folder=folder, pec=Path(settings.pec_folder) if settings.pec_folder else None)
+
+
+def leave_findings(findings: Sequence[Finding], leave: Leave) -> tuple[str, ...]:
+    """Leave what is wrong as facts; the codes, sorted and once each."""
+    from afluente_agent.doctor.finding import codes_to_tell
+
+    for one in findings:
+        if one.is_wrong:
+            leave(one.code, **one.evidence)
+    return codes_to_tell(findings)
 
 
 def stops_installation(findings: Sequence[Finding]) -> bool:

@@ -66,9 +66,18 @@ def beat(
 
 def _take(store: SettingsStore, journal: Journal, document: SignedDocument, *, kind: str) -> None:
     try:
+        if kind == documents.CATALOGUE:
+            _check_catalogue(store, document)
         documents.take(store, document, kind=kind)
     except CatalogueError as error:
         journal.leave(fact_codes.DOCUMENT_REFUSED, kind=kind, version=document.version, code=error.code)
+
+
+def _check_catalogue(store: SettingsStore, document: SignedDocument) -> None:
+    """A catalogue that this version cannot read does not take the place of one that it can. CatalogueError."""
+    from afluente_agent.catalogue import open_catalogue
+
+    open_catalogue(document, hub_keys=store.load().hub_keys, newest_version=0)
 
 
 def _done(settings: Settings, remedy: str) -> RemedyDone:

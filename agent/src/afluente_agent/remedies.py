@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import Literal
 
 from afluente_agent.documents import HEARTBEAT_BOUNDS, TIME_OF_DAY
 from afluente_agent.errors import AgentError
@@ -90,7 +90,7 @@ def _do(store: SettingsStore, remedy: Remedy, deeds: Deeds) -> str:
         case "update":
             return deeds.update(_only(given, "version"))
         case _:
-            assert_never(remedy.kind)
+            raise RefusedRemedy("kind: not known to this version")
 
 
 def _change_schedule(store: SettingsStore, given: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ read is checked field by field; no key and no token stands in it.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -127,7 +126,10 @@ class SettingsStore:
         self.folder = folder
 
     def load(self) -> Settings:
-        """The settings; those of a new folder when there is no file. SettingsError."""
+        """The settings; those of a new folder when there is no file. SettingsError.
+
+        What a newer version wrote and this one does not know is passed over: after a rollback the agent keeps its site.
+        """
         try:
             content = self.folder.settings.read_bytes()
         except FileNotFoundError:
@@ -137,7 +139,12 @@ class SettingsStore:
         try:
             return from_json(Settings, content, max_bytes=MOST_SETTINGS_BYTES)
         except MessageError:
-            return self._without_unknown(content)
+            raise SettingsError(
+                "settings.broken",
+                "o arquivo settings.json da pasta do agente não pode ser lido",
+                "settings.json is not what the agent wrote",
+                "Restaure o arquivo de uma cópia, ou apague-o e rode 'afluente-agent enrol' com um novo código.",
+            ) from None
 
     def change(self, changed: Callable[[Settings], Settings]) -> Settings:
         """Read, change and write as one; nothing is written when nothing changed. SettingsError."""
@@ -154,20 +161,6 @@ class SettingsStore:
     def update(self, **fields: object) -> Settings:
         """Change fields by name."""
         return self.change(lambda settings: replace(settings, **fields))  # type: ignore[arg-type]
-
-    def _without_unknown(self, content: bytes) -> Settings:
-        """What a newer version wrote and this one knows: after a rollback the agent keeps its site."""
-        try:
-            kept = json.loads(content)
-            known = {name: kept[name] for name in Settings.__dataclass_fields__ if name in kept}
-            return from_json(Settings, json.dumps(known).encode(), max_bytes=MOST_SETTINGS_BYTES)
-        except (MessageError, ValueError, TypeError, RecursionError):
-            raise SettingsError(
-                "settings.broken",
-                "o arquivo settings.json da pasta do agente não pode ser lido",
-                "settings.json is not what the agent wrote",
-                "Restaure o arquivo de uma cópia, ou apague-o e rode 'afluente-agent enrol' com um novo código.",
-            ) from None
 
 
 def _unusable(folder: DataFolder, error: OSError) -> SettingsError:

@@ -5,24 +5,10 @@ Invariant: every call has a nonce of its own, so that a retry is signed again an
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 
 from afluente_agent.identity import Identity
-from afluente_agent.protocol.signing import (
-    AGENT_HEADER,
-    CONTENT_HEADER,
-    KEY_HEADER,
-    NONCE_HEADER,
-    SIGNATURE_HEADER,
-    TIME_HEADER,
-    Signed,
-    content_sha256,
-)
-
-NONCE_BYTES = 18
-COVERED = ("upload-offset",)
-"""Further headers that a signature covers when they are sent, in this order."""
+from afluente_agent.protocol.signing import COVERED, Signed, content_sha256, new_nonce
 
 
 def signed_headers(
@@ -36,15 +22,8 @@ def signed_headers(
         method=method.upper(),
         target=target,
         at=at,
-        nonce=secrets.token_urlsafe(NONCE_BYTES),
+        nonce=new_nonce(),
         content_sha256=content_sha256(body),
         headers=tuple((name, given[name]) for name in COVERED if name in given),
     )
-    return {
-        AGENT_HEADER: signed.agent,
-        KEY_HEADER: signed.key,
-        TIME_HEADER: str(signed.at),
-        NONCE_HEADER: signed.nonce,
-        CONTENT_HEADER: signed.content_sha256,
-        SIGNATURE_HEADER: identity.sign(signed.text()),
-    }
+    return signed.headers_with(identity.sign(signed.text()))

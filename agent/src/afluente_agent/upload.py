@@ -30,7 +30,7 @@ from afluente_agent.protocol.messages import (
     to_json,
 )
 from afluente_agent.protocol.refusal_codes import SLOT_NEEDED
-from afluente_agent.protocol.signing import CONTENT_HEADER, content_sha256
+from afluente_agent.protocol.signing import CONTENT_HEADER, OFFSET_HEADER, content_sha256
 from afluente_agent.spool import trouble
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from afluente_agent.spool.manifest import Manifest
     from afluente_agent.spool.store import Spool
 
-OFFSET_HEADER = "Upload-Offset"
 MOST_FAILURES = 4
 """Requests without an answer, one after the other, before the line is left alone."""
 MOST_DETOURS = 12

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,14 +19,13 @@ from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.refusal import Refusal
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES
 from afluente_agent.protocol.limits import CLOCK_TOLERANCE_SECONDS
-from afluente_agent.protocol.signing import Signed
+from afluente_agent.protocol.signing import NONCE, Signed
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UNAUTHORIZED = 401
 
 _KNOWN = (

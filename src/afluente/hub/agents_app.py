@@ -44,10 +44,9 @@ from afluente_agent.protocol.messages import (
     to_json,
 )
 from afluente_agent.protocol.refusal_codes import SLOT_NEEDED
-from afluente_agent.protocol.signing import Signed
+from afluente_agent.protocol.signing import COVERED, OFFSET_HEADER, Signed
 
 Part = TypeVar("Part")
-OFFSET_HEADER = "Upload-Offset"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SLOT_NEEDED_SECONDS = 5
 _OFFSET = re.compile(r"[0-9]{1,15}")
@@ -100,7 +99,10 @@ class AgentsDoor:
         def work() -> bytes:
             message = from_json(EnrolmentRequest, body)
             with parts.database.write() as connection:
-                return to_json(enrol(connection, message, at=parts.clock.now(), hub_signer=parts.signer))
+                at = parts.clock.now()
+                return to_json(
+                    enrol(connection, message, at=at, hub_signer=parts.signer, pseudonym_key=parts.pseudonym_key)
+                )
 
         try:
             return _json(await self._threads.state(work))
@@ -123,6 +125,7 @@ class AgentsDoor:
                     at=at,
                     signer=parts.signer,
                     learn_activity=parts.learn_activity,
+                    pseudonym_key=parts.pseudonym_key,
                     next_in_seconds=parts.settings.heartbeat_seconds,
                 )
             if isinstance(answer, Cloned):
@@ -160,7 +163,9 @@ class AgentsDoor:
         uploads = _present(self._parts.uploads)
         signed, signature, body = await self._signed(request)
         identity = await self._threads.state(lambda: self._known(signed, signature))
-        state = await self._threads.uploads(lambda: uploads.start(identity, from_json(TransmissionStart, body)))
+        state = await self._threads.uploads(
+            lambda: uploads.start(identity, from_json(TransmissionStart, body, is_strict=True))
+        )
         return _state(state)
 
     async def state(self, request: Request) -> Response:
@@ -173,7 +178,7 @@ class AgentsDoor:
     async def append(self, request: Request) -> Response:
         uploads = _present(self._parts.uploads)
         transmission = _transmission(request)
-        signed, signature = read_signed(request.scope, covered=(OFFSET_HEADER,))
+        signed, signature = read_signed(request.scope, covered=COVERED)
         text = signed.headers[0][1]
         if _OFFSET.fullmatch(text) is None:
             raise Refusal("bad_offset", "Upload-Offset não é um número", "Upload-Offset is not a number")

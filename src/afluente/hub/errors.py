@@ -17,6 +17,7 @@ from afluente.core.clock import Clock
 from afluente.core.errors import AfluenteError
 from afluente.fleet.refusal import FleetError, Refusal
 from afluente_agent.protocol.messages import ErrorAnswer, MessageError, to_json
+from afluente_agent.protocol.signing import OFFSET_HEADER
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -45,7 +46,7 @@ def refusal_response(refusal: Refusal, clock: Clock) -> Response:
     if refusal.retry_after_seconds:
         headers["Retry-After"] = str(refusal.retry_after_seconds)
     if refusal.offset is not None:
-        headers["Upload-Offset"] = str(refusal.offset)
+        headers[OFFSET_HEADER] = str(refusal.offset)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Afluente"
     if refusal.status == HTTPStatus.REQUEST_TIMEOUT:

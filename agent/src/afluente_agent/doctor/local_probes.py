@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from afluente_agent import tls
+from afluente_agent.bundle_files import bundle_files
 from afluente_agent.doctor.probes import Probes
 from afluente_agent.settings import default_folder
 
@@ -157,11 +158,7 @@ def is_administrator() -> bool:
 def installed_files() -> Sequence[Path]:
     """The files that the installer put here; none when the installation kept no list of them."""
     if getattr(sys, "frozen", False):
-        folder = Path(sys.executable).parent
-        listed = folder / "files.txt"
-        if not listed.exists():
-            return [Path(sys.executable)]
-        return [folder / line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return bundle_files(Path(sys.executable).parent)
     try:
         files = metadata.files("afluente-agent") or []
     except metadata.PackageNotFoundError:

@@ -1,7 +1,9 @@
-"""The messages as frozen dataclasses, and the strict reading of their JSON.
+"""The messages as frozen dataclasses, and the reading of their JSON.
 
-Invariant: `from_json` takes nothing it does not know, no missing field, no wrong type and nothing over its bounds;
-whatever comes, it answers with a message or raises MessageError.
+Invariant: `from_json` takes no missing field, no wrong type and nothing over its bounds; whatever comes, it answers with a
+message or raises MessageError. A field that it does not know is passed over unread, so that an agent and a hub of
+different ages understand each other, but where nothing may be passed over (`is_strict`): in what the hub signs for the
+agent to do, and in the announcement of rows.
 """
 
 from __future__ import annotations
@@ -129,8 +131,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
+    """`kind` is one of RemedyKind, or one of a newer hub, which the agent refuses."""
+
     id: str
-    kind: RemedyKind
+    kind: str
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -233,15 +237,17 @@ def to_json(message: Any) -> bytes:
     return json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def from_json(kind: type[Message], content: bytes, *, max_bytes: int = MAX_MESSAGE_BYTES) -> Message:
-    """Read a message; MessageError says which field is wrong."""
+def from_json(
+    kind: type[Message], content: bytes, *, max_bytes: int = MAX_MESSAGE_BYTES, is_strict: bool = False
+) -> Message:
+    """Read a message; MessageError says which field is wrong. `is_strict` refuses fields that are not known."""
     if len(content) > max_bytes:
         raise MessageError("the message is too large")
     try:
         value = json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise MessageError("the message is not JSON") from None
-    read = _read(kind, value, kind.__name__, 0)
+    read = _Reading(is_strict).read(kind, value, kind.__name__, 0)
     return typing.cast("Message", read)
 
 
@@ -249,34 +255,51 @@ def _refuse(_text: str) -> float:
     raise ValueError("not a JSON number")
 
 
-def _read(kind: Any, value: Any, name: str, depth: int) -> Any:
-    if depth > MAX_DEPTH:
-        raise MessageError(f"{name}: nested too deep")
-    origin = typing.get_origin(kind)
-    if is_dataclass(kind):
-        return _read_fields(typing.cast("type[Any]", kind), value, name, depth)
-    if origin is Literal:
-        if not isinstance(value, str) or value not in typing.get_args(kind):
-            raise MessageError(f"{name}: not one of the known words")
-        return value
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _read(next(k for k in typing.get_args(kind) if k is not type(None)), value, name, depth)
-    if origin is tuple:
-        if not isinstance(value, list) or len(value) > MAX_ITEMS:
-            raise MessageError(f"{name}: not a list of at most {MAX_ITEMS}")
-        inner = typing.get_args(kind)[0]
-        return tuple(_read(inner, item, f"{name}[{i}]", depth + 1) for i, item in enumerate(value))
-    if origin is not None and issubclass(origin, Mapping):
-        return _read_texts(value, name)
-    if kind is str:
-        return _read_text(value, name)
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is int and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
-        return value
-    raise MessageError(f"{name}: not {kind.__name__}")
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    is_strict: bool
+
+    def read(self, kind: Any, value: Any, name: str, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise MessageError(f"{name}: nested too deep")
+        origin = typing.get_origin(kind)
+        if is_dataclass(kind):
+            return self._fields(typing.cast("type[Any]", kind), value, name, depth)
+        if origin is Literal:
+            if not isinstance(value, str) or value not in typing.get_args(kind):
+                raise MessageError(f"{name}: not one of the known words")
+            return value
+        if origin in (Union, types.UnionType):
+            if value is None:
+                return None
+            return self.read(next(k for k in typing.get_args(kind) if k is not type(None)), value, name, depth)
+        if origin is tuple:
+            if not isinstance(value, list) or len(value) > MAX_ITEMS:
+                raise MessageError(f"{name}: not a list of at most {MAX_ITEMS}")
+            inner = typing.get_args(kind)[0]
+            return tuple(self.read(inner, item, f"{name}[{i}]", depth + 1) for i, item in enumerate(value))
+        if origin is not None and issubclass(origin, Mapping):
+            return _read_texts(value, name)
+        if kind is str:
+            return _read_text(value, name)
+        if kind is bool and isinstance(value, bool):
+            return value
+        if kind is int and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+            return value
+        raise MessageError(f"{name}: not {kind.__name__}")
+
+    def _fields(self, kind: type[Any], value: Any, name: str, depth: int) -> Any:
+        if not isinstance(value, dict):
+            raise MessageError(f"{name}: not an object")
+        hints = _hints(typing.cast("Any", kind))
+        known = {one.name for one in fields(kind)}
+        if self.is_strict and not set(value) <= known:
+            raise MessageError(f"{name}: fields that are not known")
+        given = {key: self.read(hints[key], value[key], f"{name}.{key}", depth + 1) for key in value if key in known}
+        try:
+            return kind(**given)
+        except TypeError:
+            raise MessageError(f"{name}: fields are missing") from None
 
 
 @lru_cache(maxsize=64)
@@ -295,17 +318,3 @@ def _read_texts(value: Any, name: str) -> Mapping[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_ITEMS:
         raise MessageError(f"{name}: not a mapping of at most {MAX_ITEMS}")
     return {_read_text(key, name): _read_text(item, f"{name}.{key[:40]}") for key, item in value.items()}
-
-
-def _read_fields(kind: type[Any], value: Any, name: str, depth: int) -> Any:
-    if not isinstance(value, dict):
-        raise MessageError(f"{name}: not an object")
-    hints = _hints(typing.cast("Any", kind))
-    known = {one.name for one in fields(kind)}
-    if not set(value) <= known:
-        raise MessageError(f"{name}: fields that are not known")
-    given = {key: _read(hints[key], item, f"{name}.{key}", depth + 1) for key, item in value.items()}
-    try:
-        return kind(**given)
-    except TypeError:
-        raise MessageError(f"{name}: fields are missing") from None

@@ -65,7 +65,7 @@ def read(folder: Path, key: SpoolKey) -> Manifest | None:
         raise trouble.broken(NAME) from None
     content = key.open(sealed, _about(folder.name), what=NAME)
     try:
-        manifest = from_json(Manifest, content, max_bytes=_MOST_BYTES)
+        manifest = from_json(Manifest, content, max_bytes=_MOST_BYTES, is_strict=True)
     except MessageError:
         raise trouble.broken(NAME) from None
     sizes = [entry.content_bytes for entry in manifest.segments]

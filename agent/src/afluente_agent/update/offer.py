@@ -48,7 +48,7 @@ def read_offer(
     if not _is_signed(document, hub_keys):
         raise _refused("signature", "it is not signed by a key of the hub")
     try:
-        offer = from_json(Offer, document.body.encode())
+        offer = from_json(Offer, document.body.encode(), is_strict=True)
     except MessageError:
         raise _refused("content", "it cannot be read") from None
     if not is_version(offer.version) or offer.number != document.version:

@@ -90,7 +90,7 @@ def codes(hub: SmallHub) -> list[str]:
 
 
 def give_catalogue(hub: SmallHub) -> None:
-    hub.catalogue = hub.sign("catalogue", 2, lists=[])
+    hub.catalogue = hub.sign("catalogue", 2, name="default", lists=[])
 
 
 def test_the_day_goes_by_itself(hub: SmallHub, enrolled: DataFolder, world: World) -> None:
@@ -339,7 +339,7 @@ def test_documents_that_the_hub_did_not_sign_change_nothing(hub: SmallHub, enrol
     stranger = SmallHub()
     before = SettingsStore(enrolled).load()
     hub.configuration = stranger.sign("configuration", 9, heartbeat_seconds=60, hub_keys=[stranger.public_key])
-    hub.catalogue = stranger.sign("catalogue", 9, lists=[])
+    hub.catalogue = stranger.sign("catalogue", 9, name="default", lists=[])
     stranger.close()
     loop = loop_of(enrolled, world)
     for _ in range(2):

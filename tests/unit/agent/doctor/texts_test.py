@@ -64,5 +64,11 @@ def test_evidence_is_short_and_on_one_line() -> None:
 
 
 def test_the_codes_to_tell_are_those_of_what_is_wrong_once_each() -> None:
-    found = [finding("ok.hub"), finding("disk.low"), finding("disk.low"), finding("identity.clone"), finding("doctor.later")]
+    found = [
+        finding("ok.hub"),
+        finding("disk.low"),
+        finding("disk.low"),
+        finding("identity.clone"),
+        finding("doctor.later"),
+    ]
     assert codes_to_tell(found) == ("disk.low", "identity.clone")

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import resource
-import secrets
 import sys
 import time
 from dataclasses import dataclass, field
@@ -24,14 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from afluente.demo.transmissor.rush.lists import COLUMNS, LIST, SCHEMA, base_id, delta, delta_id, seed, site_name
 from afluente_agent.protocol.messages import SlotRequest, TransmissionStart, to_json
 from afluente_agent.protocol.signing import (
-    AGENT_HEADER,
-    CONTENT_HEADER,
-    KEY_HEADER,
-    NONCE_HEADER,
-    SIGNATURE_HEADER,
-    TIME_HEADER,
+    OFFSET_HEADER,
     Signed,
     content_sha256,
+    new_nonce,
 )
 
 MOST_CONNECTIONS = 400
@@ -91,7 +86,7 @@ class Agent:
         if offset < len(content):
             target = f"/v1/transmissions/{start.id}"
             status, headers, body = await self._call(
-                "PATCH", target, content[offset:], (("upload-offset", str(offset)),)
+                "PATCH", target, content[offset:], ((OFFSET_HEADER.lower(), str(offset)),)
             )
             if status != 204:
                 return self._refused(status, headers, body)
@@ -108,14 +103,12 @@ class Agent:
         self, method: str, target: str, body: bytes, covered: tuple[tuple[str, str], ...] = ()
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
         signed = Signed(
-            f"agent-{self._site}", f"key-{self._site}", method, target, int(time.time()), secrets.token_urlsafe(16),
+            f"agent-{self._site}", f"key-{self._site}", method, target, int(time.time()), new_nonce(),
             content_sha256(body), covered,
         )  # fmt: skip
         signature = base64.b64encode(self._key.sign(signed.text())).decode()
         headers = {
-            "Host": self._host, "Content-Length": str(len(body)), AGENT_HEADER: signed.agent, KEY_HEADER: signed.key,
-            TIME_HEADER: str(signed.at), NONCE_HEADER: signed.nonce, CONTENT_HEADER: signed.content_sha256,
-            SIGNATURE_HEADER: signature, **dict(covered),
+            "Host": self._host, "Content-Length": str(len(body)), **signed.headers_with(signature), **dict(covered),
         }  # fmt: skip
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         if self._streams is None:
