@@ -7,8 +7,6 @@ read by a catalogue that the hub did not sign.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -22,10 +20,13 @@ from afluente_agent.delta import DeltaStore
 from afluente_agent.errors import AgentError, CatalogueError, PecError
 from afluente_agent.extract import Reading, extract
 from afluente_agent.freshness import newest_days
+from afluente_agent.identity import IdentityStore
 from afluente_agent.parts import Extraction
 from afluente_agent.pec import ROLE, PecAddress, connected, read_installation
 from afluente_agent.protocol import fact_codes
+from afluente_agent.protocol.sealing import PSEUDONYM_KEY
 from afluente_agent.pseudonym import Pseudonyms
+from afluente_agent.sealed import NotForUsError, open_sealed
 from afluente_agent.settings import DataFolder, Settings
 from afluente_agent.spool.sink import Listed
 from afluente_agent.spool.store import Spool
@@ -91,23 +92,28 @@ def _agreed(by: Collecting) -> tuple[Catalogue, Pseudonyms | None]:
 
 
 def _pseudonyms(by: Collecting) -> Pseudonyms | None:
-    """By the key of the project, which the configuration brings as base64."""
+    """By the key of the project, which the configuration brings sealed to a key of this installation."""
     document = documents.kept(by.folder, documents.CONFIGURATION, hub_keys=by.settings.hub_keys)
     if document is None:
         return None
     content = documents.check(document, kind=documents.CONFIGURATION, hub_keys=by.settings.hub_keys)
-    text = content.get("pseudonym_key")
-    if not isinstance(text, str) or not text:
+    given = content.get(PSEUDONYM_KEY)
+    if given is None:
         return None
+    to, sealed = (given.get("to"), given.get("sealed")) if isinstance(given, dict) else (None, None)
     try:
-        return Pseudonyms(base64.b64decode(text, validate=True))
-    except binascii.Error:
+        identity = IdentityStore(by.folder.identity).holding(str(to))
+        if identity is None or not isinstance(sealed, str):
+            raise NotForUsError
+        key = open_sealed(identity, sealed, purpose=PSEUDONYM_KEY, site=by.settings.site, version=document.version)
+    except NotForUsError:
         raise CatalogueError(
             "pseudonym.no_key",
-            "a chave de pseudônimos da configuração não pode ser lida",
-            "the configuration's pseudonym key is not base64",
-            "Nada foi lido do PEC. Avise a equipe da central.",
+            "a chave de pseudônimos da configuração não foi feita para esta instalação",
+            "the configuration's pseudonym key is not sealed to this installation",
+            "Nada foi lido do PEC. O hub a refaz para esta instalação no próximo contato; se seguir, avise a central.",
         ) from None
+    return Pseudonyms(key)
 
 
 async def _collect(

@@ -22,6 +22,7 @@ from afluente_agent.schedule import WEEK_DAYS, WeekPlan
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 CONTEXT = b"afluente-document-v1\0"
+DEFAULT = "default"
 CONFIGURATION, CATALOGUE = "configuration", "catalogue"
 HEARTBEAT_BOUNDS = (60, 86_400)
 LEAST_CHUNK_BYTES = 16 * 1024
@@ -57,6 +58,13 @@ def take(store: SettingsStore, document: SignedDocument, *, kind: str) -> bool:
     """Check a document, keep it and put a configuration to use; whether it was newer. CatalogueError, OSError."""
     settings = store.load()
     content = check(document, kind=kind, hub_keys=settings.hub_keys)
+    if kind == CONFIGURATION and settings.site and content.get("name", DEFAULT) not in (DEFAULT, settings.site):
+        raise CatalogueError(
+            "document.not_ours",
+            "o hub enviou a configuração de outro município; ela foi recusada",
+            "a configuration of another site",
+            "Fale com o suporte: nada desta máquina foi mudado.",
+        )
     known = settings.configuration_version if kind == CONFIGURATION else settings.catalogue_version
     if document.version <= known:
         return False
@@ -113,8 +121,9 @@ def _week(value: object, otherwise: WeekPlan) -> WeekPlan:
         return otherwise
     if not all(isinstance(text, str) and _is_time(text) for text in times):
         return otherwise
-    is_zone = isinstance(minutes, int) and not isinstance(minutes, bool) and abs(minutes) <= MOST_ZONE_MINUTES
-    return WeekPlan(tuple(times), minutes) if is_zone else otherwise
+    if not isinstance(minutes, int) or isinstance(minutes, bool) or abs(minutes) > MOST_ZONE_MINUTES:
+        return otherwise
+    return WeekPlan(tuple(times), minutes)
 
 
 def _is_time(text: str) -> bool:

@@ -62,6 +62,12 @@ class IdentityStore:
             )
         return found
 
+    def holding(self, public_key: str) -> Identity | None:
+        """The identity with this public key: the one in use, or one before it. IdentityError."""
+        names = [CURRENT, *(path.name for path in sorted(self.folder.glob("old-*.json"), reverse=True))]
+        found = (self._read(name) for name in names)
+        return next((one for one in found if one is not None and one.public_key == public_key), None)
+
     def exists(self) -> bool:
         return (self.folder / CURRENT).exists()
 

@@ -25,6 +25,7 @@ from afluente.state.fleet_schema import DOCUMENTS, SITE_CONFIGURATIONS
 from afluente.state.json_value import Json
 from afluente_agent.protocol.limits import CHUNK_BYTES, HEARTBEAT_SECONDS, MAX_MESSAGE_BYTES
 from afluente_agent.protocol.messages import SignedDocument
+from afluente_agent.protocol.sealing import PSEUDONYM_KEY
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -119,6 +120,12 @@ def publish(
 
     `name` is a site or `default` for a configuration, and the PEC versions (`5.3`, `5.*`, `default`) for a catalogue.
     """
+    if PSEUDONYM_KEY in content:
+        raise FleetError(
+            "fleet.document_secret",
+            f"a {kind} holds '{PSEUDONYM_KEY}', which everybody who sees it could read",
+            hint="fleet: {pseudonym_key: secret:file:chaves/pseudonimos}; the hub seals it to each agent",
+        )
     audit_chain.lock(connection)
     version = next_version(connection, kind)
     whole = {"hub_keys": list(signer.public_keys), **content} if kind == "configuration" else content

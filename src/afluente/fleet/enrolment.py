@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from afluente.fleet import agents, facts, sites
 from afluente.fleet.documents import HubSigner
 from afluente.fleet.machine_check import decide
+from afluente.fleet.pseudonym_key import PseudonymKey
 from afluente.fleet.refusal import FleetError, Refusal
 from afluente.fleet.site_configuration import configuration_at_enrolment
 from afluente.state import audit_chain
@@ -112,7 +113,12 @@ def revoke_tokens(connection: sa.Connection, site: str, *, by: str, at: datetime
 
 
 def enrol(
-    connection: sa.Connection, request: EnrolmentRequest, *, at: datetime, hub_signer: HubSigner
+    connection: sa.Connection,
+    request: EnrolmentRequest,
+    *,
+    at: datetime,
+    hub_signer: HubSigner,
+    pseudonym_key: PseudonymKey | None = None,
 ) -> EnrolmentAnswer:
     """Make the agent and its key, and decide what the installation is. Needs a write transaction. Refusal, status 403."""
     digest = token_hash(request.token)
@@ -122,7 +128,7 @@ def enrol(
     if token is None or token.revoked_at is not None:
         raise _refused("unknown", "este código de instalação não existe ou foi cancelado; peça outro")
     if token.used_at is not None:
-        return _again(connection, request, token.used_by, at=at, hub_signer=hub_signer)
+        return _again(connection, request, token.used_by, at=at, hub_signer=hub_signer, pseudonym_key=pseudonym_key)
     if token.expires_at <= at:
         raise _refused("expired", "este código de instalação venceu; peça outro")
     site = token.site
@@ -153,7 +159,17 @@ def enrol(
             sa.update(SITES).where(SITES.c.id == site, SITES.c.status == "invited").values(status="active")
         )
     _record(connection, request, site=site, agent=agent, decision=decision, before=at_site, at=at)
-    return _answer(connection, site, agent=agent, key=key, decision=decision, at=at, hub_signer=hub_signer)
+    return _answer(
+        connection,
+        site,
+        agent=agent,
+        key=key,
+        public_key=request.public_key,
+        decision=decision,
+        at=at,
+        hub_signer=hub_signer,
+        pseudonym_key=pseudonym_key,
+    )
 
 
 def token_hash(token: str) -> str:
@@ -193,7 +209,13 @@ def _record(
 
 
 def _again(
-    connection: sa.Connection, request: EnrolmentRequest, agent: str, *, at: datetime, hub_signer: HubSigner
+    connection: sa.Connection,
+    request: EnrolmentRequest,
+    agent: str,
+    *,
+    at: datetime,
+    hub_signer: HubSigner,
+    pseudonym_key: PseudonymKey | None,
 ) -> EnrolmentAnswer:
     """The answer of an enrolment that was done, for the key that was enrolled: its answer was lost on the way."""
     query = (
@@ -205,7 +227,17 @@ def _again(
     if known is None or known.install_id != request.machine.install_id:
         raise _refused("used", "este código de instalação já foi usado; peça outro")
     decision: Decision = known.machine["decision"]
-    return _answer(connection, known.site, agent=agent, key=known.id, decision=decision, at=at, hub_signer=hub_signer)
+    return _answer(
+        connection,
+        known.site,
+        agent=agent,
+        key=known.id,
+        public_key=request.public_key,
+        decision=decision,
+        at=at,
+        hub_signer=hub_signer,
+        pseudonym_key=pseudonym_key,
+    )
 
 
 def _answer(
@@ -214,9 +246,11 @@ def _answer(
     *,
     agent: str,
     key: str,
+    public_key: str,
     decision: Decision,
     at: datetime,
     hub_signer: HubSigner,
+    pseudonym_key: PseudonymKey | None,
 ) -> EnrolmentAnswer:
     return EnrolmentAnswer(
         agent=agent,
@@ -226,7 +260,9 @@ def _answer(
         decision=decision,
         hub_time=int(at.timestamp()),
         hub_keys=hub_signer.public_keys,
-        configuration=configuration_at_enrolment(connection, site, at=at, signer=hub_signer),
+        configuration=configuration_at_enrolment(
+            connection, site, public_key=public_key, at=at, signer=hub_signer, pseudonym_key=pseudonym_key
+        ),
         message_pt=MESSAGES[decision],
     )
 

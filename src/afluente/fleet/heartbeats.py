@@ -18,6 +18,7 @@ from afluente.fleet import activity, agents, documents, facts, remedies, rollout
 from afluente.fleet.documents import HubSigner, Place
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.machine_check import Continuity, Sighting, follow
+from afluente.fleet.pseudonym_key import PseudonymKey
 from afluente.fleet.refusal import FleetError, Refusal
 from afluente.fleet.send_plan import learned_plan, settled_plan
 from afluente.fleet.site_configuration import Kept, Terms, configuration_for
@@ -31,9 +32,9 @@ LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
 """Called with the site, its time zone and the moment it was seen, at the first heartbeat of each hour."""
 MOST_NAME = 100
 
-_STATE = (
 _log = logging.getLogger(__name__)
 
+_STATE = (
     sa.select(
         AGENTS.c.machine_hash,
         AGENTS.c.disk_hash,
@@ -45,15 +46,16 @@ _log = logging.getLogger(__name__)
         SITES.c.timezone,
         AGENT_KEYS.c.created_at.label("key_created_at"),
         AGENT_KEYS.c.expires_at.label("key_expires_at"),
+        AGENT_KEYS.c.public_key,
         sa.select(ROLLOUTS.c.id).limit(1).exists().label("has_rollouts"),
-    )
         SITE_CONFIGURATIONS.c.version.label("own_version"),
         SITE_CONFIGURATIONS.c.based_on,
         SITE_CONFIGURATIONS.c.terms,
+    )
     .join(SITES, SITES.c.id == AGENTS.c.site)
     .join(AGENT_KEYS, AGENT_KEYS.c.agent == AGENTS.c.id)
-    .where(AGENTS.c.id == sa.bindparam("agent"), AGENT_KEYS.c.id == sa.bindparam("key"))
     .outerjoin(SITE_CONFIGURATIONS, SITE_CONFIGURATIONS.c.site == AGENTS.c.site)
+    .where(AGENTS.c.id == sa.bindparam("agent"), AGENT_KEYS.c.id == sa.bindparam("key"))
 )
 
 _KEEP = (
@@ -100,6 +102,7 @@ def register_heartbeat(
     at: datetime,
     signer: HubSigner,
     learn_activity: LearnActivity | None = None,
+    pseudonym_key: PseudonymKey | None = None,
     next_in_seconds: int = HEARTBEAT_SECONDS,
 ) -> HeartbeatAnswer | Cloned:
     """Keep a heartbeat and answer it. Needs a write transaction, which has to be committed for Cloned too."""
@@ -148,7 +151,9 @@ def register_heartbeat(
         hub_time=int(at.timestamp()),
         next_in_seconds=next_in_seconds,
         configuration=_unless_held_back(
-            lambda: _configuration(connection, identity, heartbeat, row, published, at=at, signer=signer)
+            lambda: _configuration(
+                connection, identity, heartbeat, row, published, at=at, signer=signer, pseudonym_key=pseudonym_key
+            )
         ),
         catalogue=_unless_held_back(lambda: _catalogue(connection, heartbeat, catalogue, signer=signer)),
         remedies=given,
@@ -161,11 +166,12 @@ def _configuration(
     connection: sa.Connection,
     identity: AgentIdentity,
     heartbeat: Heartbeat,
-    row: sa.Row[Any],
+    row: Any,
     published: Place,
     *,
     at: datetime,
     signer: HubSigner,
+    pseudonym_key: PseudonymKey | None,
 ) -> SignedDocument | None:
     """The configuration for the site where it is newer. What was learned of its hours is looked at once a day."""
     own = None if row.own_version is None else Kept(row.own_version, row.based_on, Terms.from_json(row.terms))
@@ -178,14 +184,14 @@ def _configuration(
         identity.site,
         base=published,
         own=own,
-        terms=Terms(plan),
+        terms=Terms(plan).sealed(pseudonym_key, row.public_key),
         newer_than=heartbeat.configuration_version,
         at=at,
         signer=signer,
+        pseudonym_key=pseudonym_key,
     )
 
 
-def _suspend(connection: sa.Connection, identity: AgentIdentity, heartbeat: Heartbeat, *, at: datetime) -> Cloned:
 def _catalogue(
     connection: sa.Connection, heartbeat: Heartbeat, published: Place, *, signer: HubSigner
 ) -> SignedDocument | None:
@@ -203,6 +209,7 @@ def _unless_held_back(given: Callable[[], SignedDocument | None]) -> SignedDocum
         return None
 
 
+def _suspend(connection: sa.Connection, identity: AgentIdentity, heartbeat: Heartbeat, *, at: datetime) -> Cloned:
     evidence = {"machine": heartbeat.machine.machine_hash[:12], "sequence": str(heartbeat.sequence)}
     facts.record(
         connection, site=identity.site, agent=identity.agent, code=fact_codes.SITE_CLONE, at=at, evidence=evidence

@@ -18,6 +18,7 @@ from afluente.core.clock import Clock
 from afluente.fleet.documents import HubSigner
 from afluente.fleet.heartbeats import LearnActivity
 from afluente.fleet.identity import AgentIdentity
+from afluente.fleet.pseudonym_key import PseudonymKey
 from afluente.hub.settings import HubSettings
 from afluente.state.database import Database
 from afluente.state.json_value import Json
@@ -85,6 +86,7 @@ class HubParts:
     rollouts: RolloutsPart | None = None
     diagnose: Diagnose | None = None
     learn_activity: LearnActivity | None = None
+    pseudonym_key: PseudonymKey | None = None
     updates_folder: Path | None = None
     bundles_folder: Path | None = None
     background: Sequence[Background] = field(default_factory=tuple)

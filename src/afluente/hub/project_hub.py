@@ -20,6 +20,7 @@ from afluente.fleet.documents import HubSigner
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.landing_key import read_landing_keys
 from afluente.fleet.loading import Loader, LoaderSettings
+from afluente.fleet.pseudonym_key import PseudonymKey, read_pseudonym_key
 from afluente.fleet.retention import RetentionPolicy, retain
 from afluente.fleet.rollout_desk import RolloutDesk
 from afluente.fleet.update_keys import UpdateKeys
@@ -127,6 +128,7 @@ def project_parts(workspace: Workspace) -> HubParts:
         rollouts=rollouts,
         diagnose=draw_verdicts,
         learn_activity=activity.learn,
+        pseudonym_key=_pseudonym_key(workspace, settings),
         updates_folder=folder / "updates",
         bundles_folder=folder / "bundles",
         background=tuple(background),
@@ -167,6 +169,12 @@ def _diagnose(workspace: Workspace) -> list[Mapping[str, Json]]:
         }
         for verdict in diagnose(workspace.state, day=day, at=at)
     ]
+
+
+def _pseudonym_key(workspace: Workspace, settings: FleetSettings) -> PseudonymKey | None:
+    if settings.pseudonym_key is None:
+        return None
+    return read_pseudonym_key(Secret(workspace.secret(settings.pseudonym_key)))
 
 
 def _update_keys(workspace: Workspace, settings: FleetSettings) -> UpdateKeys:

@@ -45,14 +45,16 @@ class FleetSettings:
     """A hub. The first of `signing_keys` signs documents; those after it are told to agents as coming ones.
 
     `catalogues` are the folders (relative) whose `catalogo.yaml` names the lists that agents read, and `lists` are those:
-    the hub keeps each in the bronze table of its name. `landing_key` encrypts uploads at rest; `rings` are in the order in which an update reaches them; `update_keys` are
-    those of the update repository's roles that are at hand here (root, targets, snapshot, timestamp).
+    the hub keeps each in the bronze table of its name. `landing_key` encrypts uploads at rest; `pseudonym_key` makes the
+    pseudonyms at the source and is told to agents sealed; `rings` are in the order in which an update reaches them;
+    `update_keys` are those of the update repository's roles that are at hand here (root, targets, snapshot, timestamp).
     """
 
     signing_keys: tuple[SecretReference, ...]
     place: Place
     central: SecretReference | None = None
     landing_key: SecretReference | None = None
+    pseudonym_key: SecretReference | None = None
     rings: tuple[str, ...] = RINGS
     update_keys: Mapping[str, tuple[SecretReference, ...]] = field(default_factory=dict)
     catalogues: tuple[str, ...] = ()

@@ -14,7 +14,17 @@ from afluente.project.secret_reference import FORMS, PREFIX, parse_reference
 from afluente.project.settings import SecretReference
 from afluente.project.yaml_node import Node
 
-_KEYS = ("signing_key", "landing_key", "central", "rings", "update_keys", "catalogue", "retention", "limits")
+_KEYS = (
+    "signing_key",
+    "landing_key",
+    "pseudonym_key",
+    "central",
+    "rings",
+    "update_keys",
+    "catalogue",
+    "retention",
+    "limits",
+)
 _RING = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _SIGNING_HINT = "signing_key: secret:file:.afluente/hub.key; make one with `afluente hub key`"
@@ -34,6 +44,7 @@ def read_fleet(node: Node, mistakes: Mistakes) -> FleetSettings:
         place=mistakes.place(node, is_key=True),
         central=_optional(fields, "central"),
         landing_key=_optional(fields, "landing_key"),
+        pseudonym_key=_optional(fields, "pseudonym_key"),
         rings=_rings(fields),
         update_keys=_update_keys(fields),
         catalogues=_catalogues(fields),

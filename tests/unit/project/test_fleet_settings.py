@@ -49,6 +49,7 @@ def test_everything_that_may_be_said_is_read(read):
     fleet = read(
         "  signing_key: [secret:file:new.key, secret:file:old.key]\n"
         "  landing_key: secret:env:LANDING_KEY\n"
+        "  pseudonym_key: secret:env:PSEUDONYM_KEY\n"
         "  central: secret:env:CENTRAL\n"
         "  rings: [house, pilot, all]\n"
         "  update_keys: {timestamp: secret:env:T, snapshot: [secret:env:S1, secret:env:S2]}\n"
@@ -57,6 +58,7 @@ def test_everything_that_may_be_said_is_read(read):
         " connections: 20, bronze_seconds: 60}\n"
     ).fleet
     assert [key.target for key in fleet.signing_keys] == ["new.key", "old.key"]
+    assert fleet.pseudonym_key == SecretReference("env", "PSEUDONYM_KEY")
     assert fleet.central == SecretReference("env", "CENTRAL")
     assert fleet.rings == ("house", "pilot", "all")
     assert [key.target for key in fleet.update_keys["snapshot"]] == ["S1", "S2"]

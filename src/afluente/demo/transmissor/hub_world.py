@@ -65,15 +65,14 @@ class HubWorld:
         return self.server.agents_address
 
     def publish(self, catalogue: Mapping[str, object]) -> SignedDocument:
-        """Sign and publish the catalogue, and the configuration with the key of pseudonyms."""
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        """Sign and publish the catalogue and the configuration."""
         at = self.clock.now()
         with self.database.write() as connection:
             documents.publish(
                 connection,
                 kind="configuration",
                 name="default",
-                content={"heartbeat_seconds": 900, "pseudonym_key": key},
+                content={"heartbeat_seconds": 900},
                 by=BY,
                 at=at,
                 signer=self.signer,
@@ -119,6 +118,7 @@ def open_hub(project: Path, *, clock: LeapingClock, central: str) -> Iterator[Hu
         "HUB_CHAVE_ASSINATURA": new_signing_key(),
         "HUB_CHAVE_POUSO": base64.b64encode(secrets.token_bytes(32)).decode(),
         "CENTRAL_DSN": central,
+        "HUB_CHAVE_PSEUDONIMOS": base64.b64encode(secrets.token_bytes(32)).decode(),
         **{f"ATUALIZACAO_{name}": key for name, key in update_keys.items()},
     }
     loaded = load_project(project, environment=environment, typed_in=project)
