@@ -73,7 +73,14 @@ def test_every_list_of_every_site_was_loaded_once_and_a_day_later_little_travell
         assert load["loaded"] == load["expected"] == load["sites"] * 5
         assert load["loaded_twice"] == 0
     assert delta["size_bytes"] / delta["sites"] < first["size_bytes"] / first["sites"] / 5
-    assert summary["bronze_rows"] == first["rows"] + delta["rows"]
+
+
+def test_gold_made_of_bronze_says_what_the_central_database_says(summary: dict[str, Any]) -> None:
+    river, transmissions = summary["river"], summary["transmissions"]
+    assert river["is_as_the_central_database"]
+    assert river["people"] > river["units"] > 0
+    assert river["bronze_lines"] == transmissions["first_load"]["rows"] + transmissions["delta"]["rows"]
+    assert river["bronze_commits"] < river["transmissions"] / 3
 
 
 def test_each_failure_has_its_verdict_with_evidence_and_a_message(summary: dict[str, Any]) -> None:

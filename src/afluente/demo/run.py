@@ -74,7 +74,7 @@ def run_demo(name: str, *, into: Path | None, rows: int | None, console: Screen)
             environment = {**os.environ, **side.environment}
         clock = LeapingClock()
         workspace = opened.enter_context(Workspace(_open(folder, environment), environment=environment, clock=clock))
-        report = _carry_out(workspace, console)
+        report = carry_out(workspace, console)
         if report.exit_status:
             _tell_failure(report, console)
             return report.exit_status
@@ -127,7 +127,8 @@ def _open(folder: Path, environment: Mapping[str, str]) -> Project:
     return load_project(folder, environment=environment, typed_in=Path.cwd(), known=known_names())
 
 
-def _carry_out(workspace: Workspace, console: Screen) -> RunReport:
+def carry_out(workspace: Workspace, console: Screen) -> RunReport:
+    """Every step of a project, each told as it ends."""
     from afluente.models.graph import tables_read
     from afluente.runs.execute import Runs
     from afluente.runs.steps.planning import plan_tables

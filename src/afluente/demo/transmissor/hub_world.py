@@ -36,7 +36,7 @@ from afluente.state.secret import Secret
 from afluente_agent.protocol.messages import SignedDocument
 
 BY = "demo"
-BACKGROUND = ("loading", "settling", "retention")
+BACKGROUND = ("loading", "bronze", "settling", "retention")
 """What the hub does by itself; the demo asks for diagnosis and rollouts at the moments that it tells of."""
 HEARTBEAT_SECONDS = 1
 UPDATE_KEYS = (("RAIZ_1", "RAIZ_2"), ("ALVOS",), ("RETRATO",), ("HORA",))
@@ -52,6 +52,7 @@ class HubWorld:
     """A hub that answers."""
 
     project: Path
+    workspace: Workspace
     database: Database
     clock: LeapingClock
     signer: HubSigner
@@ -117,8 +118,8 @@ def open_hub(project: Path, *, clock: LeapingClock, central: str) -> Iterator[Hu
     environment = {
         "HUB_CHAVE_ASSINATURA": new_signing_key(),
         "HUB_CHAVE_POUSO": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "CENTRAL_DSN": central,
         "HUB_CHAVE_PSEUDONIMOS": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "CENTRAL_DSN": central,
         **{f"ATUALIZACAO_{name}": key for name, key in update_keys.items()},
     }
     loaded = load_project(project, environment=environment, typed_in=project)
@@ -138,6 +139,6 @@ def open_hub(project: Path, *, clock: LeapingClock, central: str) -> Iterator[Hu
         server.start()
         try:
             pulse = HubPulse(parts.database, clock)
-            yield HubWorld(project, parts.database, clock, parts.signer, server, repository, desk, pulse)
+            yield HubWorld(project, workspace, parts.database, clock, parts.signer, server, repository, desk, pulse)
         finally:
             server.stop()

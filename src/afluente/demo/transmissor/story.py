@@ -22,6 +22,7 @@ from afluente.demo.transmissor.calendar_week import leap_to, plain_tuesday
 from afluente.demo.transmissor.hub_world import HubWorld, open_hub
 from afluente.demo.transmissor.municipal_servers import MunicipalServers
 from afluente.demo.transmissor.postgres import central_postgres, execute, fetch, municipal_postgres
+from afluente.demo.transmissor.river import River, play_river
 from afluente.demo.transmissor.rush_hour import Rush, RushSize, play_rush
 from afluente.demo.transmissor.silences import SITE_FAILURES, Diagnosed, Silences
 from afluente.demo.transmissor.site_agents import SiteAgent, agent_command, new_agent, together
@@ -69,7 +70,7 @@ class FleetStory:
     doctor: str = ""
     first: Load | None = None
     delta: Load | None = None
-    bronze_rows: int = 0
+    river: River | None = None
     rush: Rush | None = None
     diagnosed: list[Diagnosed] = field(default_factory=list)
     hub_down: list[Diagnosed] = field(default_factory=list)
@@ -79,10 +80,14 @@ class FleetStory:
 
     @property
     def exit_status(self) -> int:
-        """0 only when every list was loaded exactly once and every verdict is the right one."""
+        """0 only when every list was loaded exactly once, gold says what the central database says, and every verdict
+        is the right one.
+        """
         loads = (self.first, self.delta)
         is_right = (
             all(load is not None and load.is_exactly_once for load in loads)
+            and self.river is not None
+            and self.river.is_same
             and self.rush is not None
             and self.rush.is_exactly_once
             and all(one.is_right for one in (*self.diagnosed, *self.hub_down))
@@ -186,8 +191,8 @@ def _next_day(
     silences.try_to_send()
     hub.until_loaded(_sent(hub))
     story.delta = _load(hub, "delta", well, central)
-    story.bronze_rows = _bronze_rows(hub)
     console.note(f"a day later: {story.delta.rows:,} changed rows, {story.delta.size_bytes:,} bytes")
+    story.river = play_river(hub, _in(central, "listas"), console)
     leap_to(hub.clock, day, "10:30")
     before = silences.first_morning(day, well)
     story.wrongly_told = silences.wrongly_told(day)
@@ -227,14 +232,6 @@ def _load(hub: HubWorld, kind: str, agents: list[SiteAgent], central: str) -> Lo
     loaded = [row for row in loads if row[0] in {agent.site for agent in agents}]
     twice = sum(row[2] > 1 for row in loaded)
     return Load(len(agents), len(agents) * lists, len(loaded), twice, int(rows or 0), int(size_bytes or 0))
-
-
-def _bronze_rows(hub: HubWorld) -> int:
-    """Lines in the bronze tables of the lake."""
-    from deltalake import DeltaTable
-
-    tables = sorted((hub.project / "lake" / "bronze").iterdir())
-    return sum(DeltaTable(str(table)).count() for table in tables if (table / "_delta_log").is_dir())
 
 
 def _in(uri: str, database: str) -> str:

@@ -15,6 +15,7 @@ from afluente.demo.screen import Screen
 from afluente.state.json_value import Json
 
 if TYPE_CHECKING:
+    from afluente.demo.transmissor.river import River
     from afluente.demo.transmissor.rush_hour import Rush
     from afluente.demo.transmissor.silences import Diagnosed
     from afluente.demo.transmissor.story import FleetStory, Load
@@ -54,7 +55,7 @@ def fleet_as_json(story: FleetStory) -> dict[str, Json]:
         "sites": [{"site": site, "name": name} for site, name in story.names.items()],
         "doctor": story.doctor.splitlines(),
         "transmissions": {"first_load": _load(story.first), "delta": _load(story.delta)},
-        "bronze_rows": story.bronze_rows,
+        "river": None if story.river is None else _river(story.river),
         "latency": None if story.rush is None else _rush(story.rush),
         "verdicts": [_diagnosed(one, story) for one in story.diagnosed],
         "hub_down": [_diagnosed(one, story) for one in story.hub_down],
@@ -86,9 +87,12 @@ def _tell_loads(story: FleetStory, console: Screen) -> None:
     if story.first is not None and story.delta is not None and story.delta.sites and story.first.sites:
         of_first = story.first.size_bytes / story.first.sites
         of_delta = story.delta.size_bytes / story.delta.sites
+        console.data(f"a site sent {of_first:,.0f} bytes the first time and {of_delta:,.0f} the day after")
+    if (river := story.river) is not None:
         console.data(
-            f"a site sent {of_first:,.0f} bytes the first time and {of_delta:,.0f} the day after; "
-            f"bronze of the lake holds {story.bronze_rows:,} lines"
+            f"bronze of the lake holds {river.lines:,} lines in {river.commits} commits; gold made of them has "
+            f"{river.people:,} people of {river.units} health units, {'as' if river.is_same else 'NOT as'} the central "
+            "database"
         )
 
 
@@ -157,6 +161,18 @@ def _load(load: Load | None) -> Json:
         "rows": load.rows,
         "size_bytes": load.size_bytes,
         "is_exactly_once": load.is_exactly_once,
+    }
+
+
+def _river(river: River) -> Json:
+    return {
+        "bronze_lines": river.lines,
+        "bronze_commits": river.commits,
+        "bronze_files": river.files,
+        "transmissions": river.transmissions,
+        "units": river.units,
+        "people": river.people,
+        "is_as_the_central_database": river.is_same,
     }
 
 
