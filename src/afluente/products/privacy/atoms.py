@@ -129,24 +129,27 @@ def reading_of(told: Sequence[Told], *, facts: str, person: str) -> Reading:
     about = [one for one in told if one.region.facts == facts]
     if not about:
         raise RunError("privacy.nothing_told", f"nothing was told of {facts}", hint="audit what is about to be told")
+    regions = list({id(one.region): one.region for one in about}.values())
+    looks = {(*columns_of(region), region.where) for region in regions}
+    looks |= {(one.entity, one.region.where) for one in about if one.entity}
     axes: dict[str, set[str]] = {}
-    for one in about:
-        for column in columns_of(one.region):
-            axes.setdefault(column, set()).add(one.region.where)
-        if one.entity:
-            axes.setdefault(one.entity, set()).add(one.region.where)
-    distincts = {one.column for one in about if one.quantity == "distinct" and one.column != person}
+    for *columns, where in looks:
+        for column in columns:
+            axes.setdefault(column, set()).add(where)
+    spans = {(region.first, region.last) for region in regions}
+    periods = {region.period_column for region in regions}
+    figures = {(one.quantity, one.column) for one in about}
     return Reading(
         facts=facts,
-        wheres=tuple(sorted({one.region.where for one in about})),
-        periods=tuple(sorted({one.region.period_column for one in about} - {""})),
-        is_dated=all(one.region.period_column for one in about),
+        wheres=tuple(sorted({region.where for region in regions})),
+        periods=tuple(sorted(periods - {""})),
+        is_dated="" not in periods,
         axes=tuple((column, tuple(sorted(wheres))) for column, wheres in sorted(axes.items())),
-        sums=tuple(sorted({one.column for one in about if one.quantity in ("sum", "share")})),
-        distincts=tuple(sorted(distincts)),
-        first=min(one.region.first for one in about),
-        last=max(one.region.last for one in about),
-        by_month=all(is_of_months(one.region) for one in about),
+        sums=tuple(sorted({column for quantity, column in figures if quantity in ("sum", "share")})),
+        distincts=tuple(sorted({column for quantity, column in figures if quantity == "distinct"} - {person})),
+        first=min(first for first, _ in spans),
+        last=max(last for _, last in spans),
+        by_month=all(is_of_months(*span) for span in spans),
     )
 
 
@@ -155,8 +158,8 @@ def columns_of(region: Region) -> list[str]:
     return [*([region.place_column] if region.places else []), *(column for column, _ in region.dimensions)]
 
 
-def is_of_months(region: Region) -> bool:
-    return region.first.day == 1 and (region.last == date.max or (region.last + timedelta(days=1)).day == 1)
+def is_of_months(first: date, last: date) -> bool:
+    return first.day == 1 and (last == date.max or (last + timedelta(days=1)).day == 1)
 
 
 def by_person(reading: Reading, person: str) -> str:
@@ -201,7 +204,15 @@ def read_atoms(
     facts: str = "",
     counted_persons: int = 20,
 ) -> Atoms:
-    """The atoms of everything told about `facts` (by default those of the last told) at the pinned version in `at`.
+    """The atoms of everything told about `facts` (by default those of the last told) at the pinned version in `at`."""
+    reading = reading_of(told, facts=facts or told[-1].region.facts, person=person)
+    return atoms_of(workspace, reading, person=person, at=at, counted_persons=counted_persons)
+
+
+def atoms_of(
+    workspace: Workspace, reading: Reading, *, person: str, at: Mapping[TableName, int], counted_persons: int
+) -> Atoms:
+    """The atoms of a reading.
 
     `person` is the column whose different values are counted; without one every row counts as a person of its own.
     `counted_persons` is at least the k of every policy that the atoms will be audited by.
@@ -209,9 +220,7 @@ def read_atoms(
     from afluente.core.tables import TableName
     from afluente.runs.steps.query import ask
 
-    facts = facts or told[-1].region.facts
-    reading = reading_of(told, facts=facts, person=person)
-    table = TableName.parse(facts)
+    table = TableName.parse(reading.facts)
     pinned = {table: at[table]} if table in at else {}
     found = ask(workspace, by_atom(reading, person, counted_persons), at=pinned).read_all()
     return _atoms(found, reading, person=person, counted_persons=counted_persons, version=at.get(table, -1))

@@ -30,9 +30,9 @@ from afluente.products.privacy.bounds import bound
 from afluente.products.privacy.competitors import exposed_competitors
 from afluente.products.privacy.differences import small_differences
 from afluente.products.privacy.exposed import Exposed, Naming
-from afluente.products.privacy.intervals import EXACT, propagate
+from afluente.products.privacy.intervals import EXACT
 from afluente.products.privacy.knowledge import Column, Knowledge, knowledge_of
-from afluente.products.privacy.system import Row, System, system
+from afluente.products.privacy.system import Row, System, joined, packed, system
 
 if TYPE_CHECKING:
     from afluente.products.privacy.region import Told
@@ -101,17 +101,20 @@ def question(known: Knowledge, column: Column, unions: Sequence[Ints], policy: P
     totals = known.totals(column)
     rows = known.rows(column)
     touched = np.zeros(classes.count, dtype=np.bool_)
-    for row in rows:
-        touched[row.columns] = True
-    exact = [row.columns for row in rows if row.is_exact]
+    touched[rows.columns] = True
     watched = [union for union in unions if touched[union].all()]
     truth = np.concatenate([totals, [totals[union].sum() for union in watched]])
-    for number, union in enumerate(watched):
-        members = np.append(union, classes.count + number)
-        rows.append(Row(members, np.append(np.ones(len(union)), -1.0), 0.0, 0.0, -1, is_exact=True))
+    sums = [_sum_of(union, classes.count + number) for number, union in enumerate(watched)]
     is_hidden = (classes.persons < policy.minimum_persons) | exposed_competitors(known, column, policy)
     asked = np.concatenate([touched & is_hidden, np.ones(len(watched), dtype=np.bool_)])
-    return Question(system(truth, rows, floors=np.where(truth < 0, 2 * truth, 0.0)), asked, watched, exact)
+    floors = np.where(truth < 0, 2 * truth, 0.0)
+    return Question(system(truth, joined(rows, packed(sums)), floors=floors), asked, watched, rows.exact())
+
+
+def _sum_of(union: Ints, unknown: int) -> Row:
+    """The classes of a union are the unknown that stands for their sum."""
+    members = np.append(union, unknown)
+    return Row(members, np.append(np.ones(len(union)), -1.0), 0.0, 0.0, -1, is_exact=True)
 
 
 def _audit_column(
@@ -124,8 +127,9 @@ def _audit_column(
     found = bound(asking.system, asking.asked, low_enough=low_enough, high_enough=high_enough)
     for at in np.flatnonzero(asking.asked & ~((found.low <= low_enough) & (found.high >= high_enough))):
         naming.add(asking.cells_of(int(at)), column[1], column[0])
-    pinned = propagate(asking.system).is_known(truth)[: known.classes.count]
-    for group in small_differences(known.classes, asking.exact, pinned, small=policy.minimum_persons):
+    for group in small_differences(
+        known.classes, asking.exact, found.known[: known.classes.count], small=policy.minimum_persons
+    ):
         naming.add(group, column[1], column[0])
     return found.lps
 

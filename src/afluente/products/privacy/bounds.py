@@ -31,11 +31,13 @@ class Bounds:
     """`low` and `high` of each unknown asked about, others not a number; `lps` is how many programs were solved.
 
     Where enough was asked for and is there, a bound is a value that the unknown can take, not always the outermost.
+    `known` are the unknowns that rows pin one after another, asked about or not.
     """
 
     low: Floats
     high: Floats
     lps: int
+    known: Bools
 
 
 @dataclass(slots=True)
@@ -54,11 +56,14 @@ class _Reached:
         self.is_low_final = np.zeros(len(self.low), dtype=np.bool_)
         self.is_high_final = np.zeros(len(self.low), dtype=np.bool_)
 
-    def wants_low(self) -> Bools:
-        return ~self.is_low_final & (self.low > self.low_enough)
+    def wants_low(self, unknowns: Ints) -> Bools:
+        return ~self.is_low_final[unknowns] & (self.low[unknowns] > self.low_enough[unknowns])
 
-    def wants_high(self) -> Bools:
-        return ~self.is_high_final & (self.high < self.high_enough)
+    def wants_high(self, unknowns: Ints) -> Bools:
+        return ~self.is_high_final[unknowns] & (self.high[unknowns] < self.high_enough[unknowns])
+
+    def wants_any(self, unknowns: Ints) -> bool:
+        return bool((self.wants_low(unknowns) | self.wants_high(unknowns)).any())
 
     def widen(self, unknowns: Ints, low: Floats, high: Floats) -> None:
         """These unknowns can be so low and so high; a bound that is final stays."""
@@ -100,15 +105,15 @@ def bound(
     _settle(reached.low, reached.is_low_final, system.floors, ~touched)
     _settle(reached.high, reached.is_high_final, np.full(count, np.inf), ~touched)
     is_guessing = low_enough is not None and high_enough is not None
+    alone = np.zeros(count, dtype=np.bool_)
     for component in components(system, known):
         if len(component.lows) == 1:
-            within = np.zeros(count, dtype=np.bool_)
-            within[component.unknowns] = True
-            _settle(reached.low, reached.is_low_final, outer.low, within)
-            _settle(reached.high, reached.is_high_final, outer.high, within)
-        elif (reached.wants_low() | reached.wants_high())[component.unknowns].any():
+            alone[component.unknowns] = True
+        elif reached.wants_any(component.unknowns):
             _solve(component, system, reached, is_guessing=is_guessing)
-    return Bounds(np.where(asked, reached.low, np.nan), np.where(asked, reached.high, np.nan), reached.lps)
+    _settle(reached.low, reached.is_low_final, outer.low, alone)
+    _settle(reached.high, reached.is_high_final, outer.high, alone)
+    return Bounds(np.where(asked, reached.low, np.nan), np.where(asked, reached.high, np.nan), reached.lps, known)
 
 
 def _settle(values: Floats, is_final: Bools, proved: Floats, where: Bools) -> None:
@@ -118,15 +123,16 @@ def _settle(values: Floats, is_final: Bools, proved: Floats, where: Bools) -> No
 
 
 def _solve(component: Component, system: System, reached: _Reached, *, is_guessing: bool) -> None:
-    """What the ellipsoid around the truth shows, then for each bound that no solution has shown yet a program that moves the unknown and, with less weight, all others
-    that still want to be moved; and where that was not enough, one for the unknown alone, whose optimum is its bound.
+    """What the ellipsoid around the truth shows, then for each bound that no solution has shown yet a program that moves
+    the unknown and, with less weight, all others that still want to be moved; and where that was not enough, one for
+    the unknown alone, whose optimum is its bound.
     """
     unknowns = component.unknowns
     if is_guessing:
         truth = system.truth[unknowns]
         moved = np.abs(truth) * reach(component, truth)
         reached.widen(unknowns, truth - moved, truth + moved)
-        if not (reached.wants_low() | reached.wants_high())[unknowns].any():
+        if not reached.wants_any(unknowns):
             return
     program = _Program(component, system)
     for at, unknown in enumerate(unknowns):
@@ -193,7 +199,7 @@ class _Program:
     def try_together(self, cost: Floats, reached: _Reached) -> None:
         """Move the one unknown of `cost`, and with lesser weight all others that still want to be moved."""
         unknowns = self._component.unknowns
-        low, high = reached.wants_low()[unknowns], reached.wants_high()[unknowns]
+        low, high = reached.wants_low(unknowns), reached.wants_high(unknowns)
         either = self._random.choice([-1.0, 1.0], size=len(cost))
         others = np.where(low & high, either, high.astype(np.float64) - low.astype(np.float64))
         if np.isfinite(self.most(np.where(cost != 0, cost, _OTHERS * others), reached)):

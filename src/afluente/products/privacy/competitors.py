@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 def exposed_competitors(known: Knowledge, column: Column, policy: PrivacyPolicy) -> Bools:
     """For each class, whether it holds rows of fewer competitors than the minimum, or fails the p% rule."""
     exposed = np.zeros(known.classes.count, dtype=np.bool_)
-    segments = {
-        (one.entity, one.own) for one in known.told if one.quantity == "share" and column == ("sum", one.column)
-    }
+    segments = {(known.told[at].entity, known.told[at].own) for at in known.shares(column)}
     for entity, own in segments:
         axis = known.atoms.axes[entity]
         theirs = (known.classes.of_atom >= 0) & ~is_own(known.atoms, entity, own)

@@ -46,19 +46,34 @@ def components(system: System, known: Bools) -> Iterator[Component]:
     is_exact = system.lows == system.highs
     lows, highs = np.where(is_exact, rest, lows), np.where(is_exact, rest, highs)
     labels = _labels(owner, columns, system.rows, len(system.truth))
-    by_label = np.argsort(labels[columns], kind="stable")
-    ends = np.flatnonzero(np.diff(labels[columns][by_label])) + 1
-    for entries in np.split(by_label, ends):
-        unknowns, within = np.unique(columns[entries], return_inverse=True)
-        rows, lengths = np.unique(owner[entries], return_counts=True)
+    touched = np.zeros(len(system.truth), dtype=np.bool_)
+    touched[columns] = True
+    unknowns = np.flatnonzero(touched)
+    unknowns = unknowns[np.argsort(labels[unknowns], kind="stable")]
+    found, first_unknowns = np.unique(labels[unknowns], return_index=True)
+    number = np.zeros(len(system.truth), dtype=np.int64)
+    number[found] = np.arange(len(found))
+    within = np.zeros(len(system.truth), dtype=np.int64)
+    within[unknowns] = np.arange(len(unknowns)) - first_unknowns[number[labels[unknowns]]]
+    entry_numbers = number[labels[columns]]
+    entries = np.argsort(entry_numbers, kind="stable")
+    owner, columns, factors = owner[entries], within[columns[entries]], factors[entries]
+    is_first = np.diff(owner, prepend=-1) != 0
+    rows, row_starts = owner[is_first], np.append(np.flatnonzero(is_first), len(owner))
+    row_ends = np.cumsum(np.bincount(entry_numbers[entries][is_first], minlength=len(found)))
+    first_rows = (row_ends - np.diff(row_ends, prepend=0)).tolist()
+    of_unknowns = [*first_unknowns.tolist(), len(unknowns)]
+    for at, (first, last) in enumerate(zip(first_rows, row_ends.tolist(), strict=True)):
+        low, high = int(row_starts[first]), int(row_starts[last])
+        chosen = rows[first:last]
         yield Component(
-            unknowns=unknowns,
-            starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            columns=within.astype(np.int64),
-            factors=factors[entries],
-            lows=lows[rows],
-            highs=highs[rows],
-            sources=rows,
+            unknowns=unknowns[of_unknowns[at] : of_unknowns[at + 1]],
+            starts=row_starts[first : last + 1] - low,
+            columns=columns[low:high],
+            factors=factors[low:high],
+            lows=lows[chosen],
+            highs=highs[chosen],
+            sources=chosen,
         )
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from afluente.products.privacy.atoms import Bools, Ints
-from afluente.products.privacy.membership import Classes
+from afluente.products.privacy.membership import Classes, Incidence
 
 _MOST_CLASSES = 20_000
 """Rows of more classes are too large for what is left of them to be found by taking rows away."""
+_MOST_SHARED = 2_000_000
+"""How many pairs of a row's class and a row that has it, too, are held at once."""
 
 
 def small_differences(classes: Classes, rows: Sequence[Ints], known: Bools, *, small: int) -> Iterator[Ints]:
@@ -24,26 +26,47 @@ def small_differences(classes: Classes, rows: Sequence[Ints], known: Bools, *, s
     if not reduced:
         return
     sizes = np.array([len(row) for row in reduced])
-    is_small = classes.persons < small
-    entries = np.concatenate(reduced)
-    owner = np.repeat(np.arange(len(reduced)), sizes)
-    order = np.argsort(entries, kind="stable")
-    of_class = np.searchsorted(entries[order], np.arange(classes.count + 1))
-    owner = owner[order]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    told = Incidence(starts, np.concatenate(reduced))
     named: set[bytes] = set()
-    for at, row in enumerate(reduced):
-        if len(row) > _MOST_CLASSES or len(row) == 1 or not is_small[row].any():
-            continue
-        near = np.concatenate([owner[of_class[cell] : of_class[cell + 1]] for cell in row])
-        found, shared = np.unique(near, return_counts=True)
-        inside = found[(shared == sizes[found]) & (found != at)]
+    for at, inside in _may_leave_few(told, classes.persons < small):
         for descending in (True, False):
-            left = _without(row, [reduced[child] for child in _ordered(inside, sizes, descending=descending)])
+            left = _without(reduced[at], [reduced[child] for child in _ordered(inside, sizes, descending=descending)])
             if len(left) < 2 or left.tobytes() in named:
                 continue
             if classes.are_fewer(left, small):
                 named.add(left.tobytes())
                 yield left
+
+
+def _may_leave_few(told: Incidence, is_small: Bools) -> Iterator[tuple[int, Ints]]:
+    """Rows, with the rows inside them, all of whose classes are small or in a row inside: of others many are left."""
+    sizes = told.sizes()
+    owners, order = told.owners(), np.argsort(told.cells, kind="stable")
+    ordered = told.cells[order]
+    around = Incidence(np.searchsorted(ordered, np.arange(len(is_small) + 1)), owners[order])
+    is_hidden = np.bincount(owners, weights=is_small[told.cells], minlength=len(told)) > 0
+    wanted = np.flatnonzero(is_hidden & (sizes > 1) & (sizes <= _MOST_CLASSES))
+    for chunk in _chunks(wanted, told, around):
+        row = told.picked(chunk)
+        near = around.picked(row.cells)
+        pairs = np.repeat(row.owners(), near.sizes()) * len(told) + near.cells
+        found, pair, shared = np.unique(pairs, return_inverse=True, return_counts=True)
+        parent, child = found // len(told), found % len(told)
+        is_inside = (shared == sizes[child]) & (child != chunk[parent])
+        covered = np.bincount(near.owners(), weights=is_inside[pair], minlength=len(row.cells)) > 0
+        is_open = np.bincount(row.owners(), weights=~covered & ~is_small[row.cells], minlength=len(chunk)) > 0
+        ends = np.searchsorted(parent, np.arange(len(chunk) + 1))
+        for number in np.flatnonzero(~is_open).tolist():
+            within = slice(ends[number], ends[number + 1])
+            yield int(chunk[number]), child[within][is_inside[within]]
+
+
+def _chunks(rows: Ints, told: Incidence, around: Incidence) -> Iterator[Ints]:
+    """The rows a few at a time, so that what they share with all others fits into memory."""
+    shared = told.picked(rows).sums(around.sizes().astype(np.float64))
+    numbers = (np.cumsum(shared) // _MOST_SHARED).astype(np.int64)
+    yield from np.split(rows, np.flatnonzero(np.diff(numbers)) + 1)
 
 
 def _ordered(inside: Ints, sizes: Ints, *, descending: bool) -> Ints:

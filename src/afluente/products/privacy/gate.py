@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from afluente.core.tables import TableName
     from afluente.products.privacy.exposed import Exposed
-    from afluente.products.privacy.region import Told
+    from afluente.products.privacy.region import Region, Told
     from afluente.project.contract import Contract
     from afluente.project.product import Output, Product
     from afluente.runs.steps.workspace import Workspace
@@ -81,10 +81,11 @@ def pass_cells(
         )
         draft = _draft(facts, rolled, cells, product, output, days)
         narrowed = looking([*told, *draft.told])
-        before = list(dict.fromkeys(one.region for one in told if one.region.facts == str(output.facts)))
+        before: list[Region] = []
         for attempt in range(ROUNDS):
             if not narrowed:
                 break
+            before = before or list(dict.fromkeys(one.region for one in told if one.region.facts == str(output.facts)))
             if not coarsen(rolled, cells, output, narrowed, before=before, days=days, most_rows=2**attempt):
                 break
             draft = _draft(facts, rolled, cells, product, output, days)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from afluente.products.privacy.atoms import Atoms, Reading, read_atoms, reading_of
+from afluente.products.privacy.atoms import Atoms, Reading, atoms_of, reading_of
 from afluente.products.privacy.audit import audit
 
 if TYPE_CHECKING:
@@ -45,6 +45,6 @@ class LedgerAudit:
         reading = reading_of(told, facts=facts, person=person)
         if self._read is None or self._read[0] != reading:
             counted = max(LEAST_COUNTED, self._policy.minimum_persons)
-            atoms = read_atoms(self._workspace, told, person=person, at=self._at, facts=facts, counted_persons=counted)
+            atoms = atoms_of(self._workspace, reading, person=person, at=self._at, counted_persons=counted)
             self._read = (reading, atoms)
         return self._read[1]

@@ -47,6 +47,20 @@ class Incidence:
         """The part of each pair."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
+    def sizes(self) -> Ints:
+        """How many cells each part has."""
+        return np.diff(self.starts)
+
+    def sums(self, values: Floats) -> Floats:
+        """The sum of the cells' values over each part."""
+        return np.bincount(self.owners(), weights=values[self.cells], minlength=len(self))
+
+    def picked(self, parts: Ints) -> Incidence:
+        """These parts alone, in this order."""
+        lengths = self.sizes()[parts]
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Incidence(starts, self.cells[spread(self.starts[parts], lengths)])
+
 
 @dataclass(frozen=True, slots=True)
 class Classes:
@@ -86,8 +100,9 @@ def classes(atoms: Atoms, parts: Sequence[Part], *, small: int = 0) -> Classes:
     has the days, the predicate and the columns of some part is one more part, after the given ones.
     """
     days = _Days(atoms)
-    told = _incidence(atoms, parts, days)
-    unsaid = _small_cells(atoms, parts, days, small)
+    shapes = _shapes(parts)
+    told = _incidence(atoms, parts, shapes, days)
+    unsaid = _small_cells(atoms, parts, shapes if small else (), days, small)
     owner = np.concatenate([told.owners(), unsaid.owners() + len(told)])
     cells = np.concatenate([told.cells, unsaid.cells])
     count_parts = len(told) + len(unsaid)
@@ -110,7 +125,7 @@ def classes(atoms: Atoms, parts: Sequence[Part], *, small: int = 0) -> Classes:
 
 def incidence(atoms: Atoms, parts: Sequence[Part]) -> Incidence:
     """The atoms of each part."""
-    return _incidence(atoms, parts, _Days(atoms))
+    return _incidence(atoms, parts, _shapes(parts), _Days(atoms))
 
 
 def matching(region: Region, days: Mapping[str, Ints], axes: Mapping[str, Axis], wheres: Mapping[str, Bools]) -> Bools:
@@ -126,6 +141,12 @@ def matching(region: Region, days: Mapping[str, Ints], axes: Mapping[str, Axis],
     for column, value in region.dimensions:
         inside &= axes[column].codes == axes[column].index().get(value, -1)
     return inside
+
+
+def spread(starts: Ints, lengths: Ints) -> Ints:
+    """The positions `starts[i]` to `starts[i] + lengths[i]`, one stretch after another."""
+    within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(starts, lengths) + within
 
 
 def is_own(atoms: Atoms, entity: str, own: Sequence[str]) -> Bools:
@@ -165,10 +186,10 @@ def _shapes(parts: Sequence[Part]) -> list[list[int]]:
     return list(shapes.values())
 
 
-def _incidence(atoms: Atoms, parts: Sequence[Part], days: _Days) -> Incidence:
+def _incidence(atoms: Atoms, parts: Sequence[Part], shapes: Sequence[Sequence[int]], days: _Days) -> Incidence:
     found_parts, found_atoms = [_NONE], [_NONE]
     indexes = {column: axis.index() for column, axis in atoms.axes.items()}
-    for shape in _shapes(parts):
+    for shape in shapes:
         region = parts[shape[0]].region
         near = days.within(region)
         owners, keys = _part_keys(parts, shape, indexes)
@@ -180,10 +201,12 @@ def _incidence(atoms: Atoms, parts: Sequence[Part], days: _Days) -> Incidence:
     return _compressed(owners[kept], cells[kept], len(parts))
 
 
-def _small_cells(atoms: Atoms, parts: Sequence[Part], days: _Days, small: int) -> Incidence:
+def _small_cells(
+    atoms: Atoms, parts: Sequence[Part], shapes: Sequence[Sequence[int]], days: _Days, small: int
+) -> Incidence:
     """The atoms of each cell of fewer than `small` persons that has the days, predicate and columns of some part."""
     owners, members, count = [_NONE], [_NONE], 0
-    for shape in _shapes(parts) if small else ():
+    for shape in shapes:
         region = parts[shape[0]].region
         near = days.within(region)
         _, cell = np.unique(_atom_keys(atoms, region, near), return_inverse=True)
@@ -200,10 +223,10 @@ def _persons(atoms: Atoms, chosen: Ints, group: Ints, count: int) -> tuple[Ints,
     """How many different persons each group of the chosen atoms has, and those known one by one."""
     lengths = np.diff(atoms.person_starts)[chosen]
     owner = np.repeat(group, lengths)
-    offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    codes = atoms.person_codes[np.repeat(atoms.person_starts[chosen], lengths) + offsets]
+    codes = atoms.person_codes[spread(atoms.person_starts[chosen], lengths)]
     width = int(atoms.person_codes.max(initial=0)) + 1
-    pairs = np.unique(owner * width + codes)
+    pairs = np.sort(owner * width + codes)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     counted = np.bincount(pairs // width, minlength=count).astype(np.int64)
     largest = np.zeros(count, dtype=np.int64)
     np.maximum.at(largest, group, atoms.persons[chosen])
@@ -251,8 +274,7 @@ def _matched(owners: Ints, keys: Ints, near: Ints, near_keys: Ints) -> tuple[Int
     ordered = near_keys[order]
     low = np.searchsorted(ordered, keys, side="left")
     lengths = np.searchsorted(ordered, keys, side="right") - low
-    offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return np.repeat(owners, lengths), near[order[np.repeat(low, lengths) + offsets]]
+    return np.repeat(owners, lengths), near[order[spread(low, lengths)]]
 
 
 def _is_of_entity(owners: Ints, cells: Ints, atoms: Atoms, parts: Sequence[Part]) -> Bools:

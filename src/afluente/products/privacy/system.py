@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from afluente.products.privacy.atoms import Floats, Ints
+from afluente.products.privacy.atoms import Bools, Floats, Ints
+
+_NO_COLUMNS = np.zeros(0, dtype=np.int64)
+_NO_FACTORS = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +59,65 @@ class Row:
     is_exact: bool = False
 
 
-def system(truth: Floats, rows: Sequence[Row], *, floors: Floats | None = None) -> System:
-    """Rows packed into a System; bounds that the truth breaks are widened to it.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows packed one after another, as in `System`, before their bounds are set against the truth."""
+
+    starts: Ints
+    columns: Ints
+    factors: Floats
+    lows: Floats
+    highs: Floats
+    sources: Ints
+    is_exact: Bools
+
+    def __len__(self) -> int:
+        return len(self.lows)
+
+    def exact(self) -> list[Ints]:
+        """The unknowns of each exact row."""
+        return [self.columns[self.starts[row] : self.starts[row + 1]] for row in np.flatnonzero(self.is_exact).tolist()]
+
+
+def packed(rows: Sequence[Row]) -> Rows:
+    return Rows(
+        starts=np.concatenate([[0], np.cumsum([len(row.columns) for row in rows])]).astype(np.int64),
+        columns=np.concatenate([_NO_COLUMNS, *(row.columns for row in rows)]).astype(np.int64),
+        factors=np.concatenate([_NO_FACTORS, *(row.factors for row in rows)]).astype(np.float64),
+        lows=np.array([row.low for row in rows], dtype=np.float64),
+        highs=np.array([row.high for row in rows], dtype=np.float64),
+        sources=np.array([row.source for row in rows], dtype=np.int64),
+        is_exact=np.array([row.is_exact for row in rows], dtype=np.bool_),
+    )
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """The rows of both, in this order."""
+    return Rows(
+        starts=np.concatenate([first.starts, second.starts[1:] + first.starts[-1]]),
+        columns=np.concatenate([first.columns, second.columns]),
+        factors=np.concatenate([first.factors, second.factors]),
+        lows=np.concatenate([first.lows, second.lows]),
+        highs=np.concatenate([first.highs, second.highs]),
+        sources=np.concatenate([first.sources, second.sources]),
+        is_exact=np.concatenate([first.is_exact, second.is_exact]),
+    )
+
+
+def system(truth: Floats, rows: Rows, *, floors: Floats | None = None) -> System:
+    """The rows as a System; bounds that the truth breaks are widened to it.
 
     Unknowns are taken as never negative (the partner may assume so), but for those that are in truth.
     """
-    starts = np.concatenate([[0], np.cumsum([len(row.columns) for row in rows])]).astype(np.int64)
-    columns = np.concatenate([row.columns for row in rows]) if rows else np.zeros(0, np.int64)
-    factors = np.concatenate([row.factors for row in rows]) if rows else np.zeros(0)
-    owner = np.repeat(np.arange(len(rows)), np.diff(starts))
-    activity = np.bincount(owner, weights=factors * truth[columns], minlength=len(rows))
-    is_exact = np.array([row.is_exact for row in rows], dtype=np.bool_)
-    lows = np.minimum(np.array([row.low for row in rows], dtype=np.float64), activity)
-    highs = np.maximum(np.array([row.high for row in rows], dtype=np.float64), activity)
+    owner = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
+    activity = np.bincount(owner, weights=rows.factors * truth[rows.columns], minlength=len(rows))
     return System(
         truth=truth,
         floors=np.minimum(truth, 0.0) if floors is None else np.minimum(floors, truth),
-        starts=starts,
-        columns=columns.astype(np.int64),
-        factors=factors.astype(np.float64),
-        lows=np.where(is_exact, activity, lows),
-        highs=np.where(is_exact, activity, highs),
-        sources=np.array([row.source for row in rows], dtype=np.int64),
+        starts=rows.starts,
+        columns=rows.columns,
+        factors=rows.factors,
+        lows=np.where(rows.is_exact, activity, np.minimum(rows.lows, activity)),
+        highs=np.where(rows.is_exact, activity, np.maximum(rows.highs, activity)),
+        sources=rows.sources,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from afluente.products.privacy.audit import protected
 from afluente.products.privacy.bounds import bound
-from afluente.products.privacy.system import Row, system
+from afluente.products.privacy.system import Row, packed, system
 from tests.unit.products.ledger.facts import opened, write
 from tests.unit.products.ledger.telling import audited, crowd, day, region, tell
 
@@ -60,7 +60,7 @@ def test_a_value_that_takes_three_equations_to_compute_is_found(tmp_path: Path) 
 def test_the_naive_release_of_three_sums_is_solved_exactly() -> None:
     truth = np.array([30.0, 90.0, 150.0])
     rows = [Row(np.array(pair), np.ones(2), 0, 0, 0, is_exact=True) for pair in ((0, 1), (1, 2), (0, 2))]
-    found = bound(system(truth, rows), np.ones(3, dtype=np.bool_))
+    found = bound(system(truth, packed(rows)), np.ones(3, dtype=np.bool_))
     assert np.allclose(found.low, truth) and np.allclose(found.high, truth)
     low_enough, high_enough = protected(truth, 10.0)
     assert (found.low > low_enough).all() and (found.high < high_enough).all()

@@ -13,7 +13,7 @@ from afluente.products.privacy.bounds import bound
 from afluente.products.privacy.components import components
 from afluente.products.privacy.ellipsoid import reach
 from afluente.products.privacy.intervals import propagate
-from afluente.products.privacy.system import Row, System, system
+from afluente.products.privacy.system import Row, System, packed, system
 
 TOLERANCE = 1e-5
 
@@ -32,7 +32,7 @@ def systems(draw: st.DrawFn) -> System:
         value = float(factors @ truth[members])
         wide = draw(st.sampled_from([0, 0, 0, 1, 5]))
         rows.append(Row(np.array(members), factors.astype(float), value - wide, value + wide, 0, is_exact=wide == 0))
-    return system(truth, rows)
+    return system(truth, packed(rows))
 
 
 def exact(members: object, truth: np.ndarray) -> Row:
@@ -122,14 +122,14 @@ def test_single_unknowns_left_of_an_equation_are_found_exactly_without_a_program
     rows = [exact((at, at + 1), truth) for at in range(len(values) - 1)]
     rows.append(exact([0], truth))
     random.shuffle(rows)
-    found = bound(system(truth, rows), np.ones(len(truth), dtype=np.bool_))
+    found = bound(system(truth, packed(rows)), np.ones(len(truth), dtype=np.bool_))
     assert found.lps == 0
     assert np.array_equal(found.low, truth) and np.array_equal(found.high, truth)
 
 
 def test_an_unknown_of_which_nothing_was_told_may_be_anything() -> None:
     truth = np.array([3.0, 4.0])
-    found = bound(system(truth, [exact([0], truth)]), np.ones(2, dtype=np.bool_))
+    found = bound(system(truth, packed([exact([0], truth)])), np.ones(2, dtype=np.bool_))
     assert (found.low[1], found.high[1]) == (0.0, np.inf)
 
 
@@ -142,7 +142,7 @@ def test_a_band_alone_bounds_a_total_on_both_sides_of_what_is_known() -> None:
         Row(both, np.array([0.8, -0.2]), 0.0, np.inf, 0),
         Row(both, np.array([0.75, -0.25]), -np.inf, 0.0, 0),
     ]
-    found = bound(system(truth, rows), np.array([False, True]))
+    found = bound(system(truth, packed(rows)), np.array([False, True]))
     assert np.allclose([found.low[1], found.high[1]], [30.0, 40.0])
 
 
@@ -152,7 +152,7 @@ def test_an_unknown_without_an_upper_bound_in_several_rows_has_none() -> None:
         Row(np.array([0, 1]), np.array([1.0, -1.0]), 0.0, 0.0, 0),
         Row(np.array([0, 1]), np.ones(2), 2.0, np.inf, 0),
     ]
-    found = bound(system(truth, rows), np.ones(2, dtype=np.bool_))
+    found = bound(system(truth, packed(rows)), np.ones(2, dtype=np.bool_))
     assert np.allclose(found.low, 1.0) and np.isinf(found.high).all()
 
 
@@ -163,7 +163,9 @@ def test_a_table_with_its_margins_needs_far_fewer_programs_than_cells() -> None:
     at = np.arange(600).reshape(30, 20)
     rows = [exact(row, truth) for row in at] + [exact(column, truth) for column in at.T]
     low_enough, high_enough = protected(truth, 10.0)
-    found = bound(system(truth, rows), np.ones(600, dtype=np.bool_), low_enough=low_enough, high_enough=high_enough)
+    found = bound(
+        system(truth, packed(rows)), np.ones(600, dtype=np.bool_), low_enough=low_enough, high_enough=high_enough
+    )
     assert (found.low <= low_enough).all() and (found.high >= high_enough).all()
     assert found.lps < 60
 
