@@ -12,6 +12,7 @@ from pathlib import Path
 from afluente import __version__
 
 _FOLDERS = ("contracts", "models", "products")
+_CATALOGUES = "*/catalogo.yaml"
 _VARIABLE = re.compile(rb"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-[^{}]*)?\}")
 
 
@@ -20,6 +21,7 @@ def fingerprint(root: Path, *, environment: Mapping[str, str], typed_in: Path) -
     digest = hashlib.sha256(__version__.encode())
     try:
         paths = [root / "afluente.yaml", *(path for folder in _FOLDERS for path in _files(root / folder))]
+        paths += sorted(root.glob(_CATALOGUES))
         variables: set[str] = set()
         for path in paths:
             content = path.read_bytes()

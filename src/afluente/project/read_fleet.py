@@ -26,7 +26,7 @@ _KEYS = (
     "limits",
 )
 _RING = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SIGNING_HINT = "signing_key: secret:file:.afluente/hub.key; make one with `afluente hub key`"
 _LEAST_HEARTBEAT_SECONDS = 30
 

@@ -6,7 +6,7 @@ import io
 import random
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,13 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sail import sail_server
 from tests.unit.fleet.loading.fleet_loading_world import COLUMNS, delete_line, insert_line, packed
 
+from afluente.cli.fingerprint import fingerprint
+from afluente.cli.table_owner import owner_and_maker
 from afluente.core.clock import SystemClock
+from afluente.core.errors import LakeError
 from afluente.core.tables import TableName
 from afluente.engines.engine import Engine
 from afluente.engines.open import open_engine
@@ -125,12 +129,15 @@ class River:
         yield io.BytesIO(self.contents[path])
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    folder = tmp_path_factory.mktemp("engine")
-    opened = open_engine(EngineSettings(threads=1), timezone="UTC", temp_folder=folder)
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module", params=["duckdb", "spark"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with ExitStack() as opened:
+        kept = EngineSettings(threads=1)
+        if request.param == "spark":
+            kept = EngineSettings(kind="spark", url=opened.enter_context(sail_server()))
+        made = open_engine(kept, timezone="UTC", temp_folder=tmp_path_factory.mktemp("engine"))
+        opened.callback(made.close)
+        yield made
 
 
 KEYS = st.sampled_from("123456")
@@ -142,7 +149,7 @@ SENDINGS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SENDINGS)
 def test_what_is_present_is_the_last_state_of_each_site(
     engine: Engine,
@@ -209,10 +216,26 @@ def test_a_contract_makes_silver_of_what_is_present_run_after_run(project: Path)
 
 
 def test_the_lists_of_the_catalogue_are_tables_of_the_project(project: Path) -> None:
-    fleet = load_project(project, environment={}, typed_in=project).fleet
+    read = load_project(project, environment={}, typed_in=project)
+    fleet = read.fleet
     assert fleet is not None
     assert [str(one.table) for one in fleet.lists] == ["bronze.pessoas", "bronze.outras"]
     assert list(fleet.lists[0].table_columns) == bronze_schema(COLUMNS).names
+    assert owner_and_maker(read, TABLE) == ("", "the fleet's hub")
+
+
+def test_a_catalogue_that_changes_makes_the_project_another(project: Path) -> None:
+    before = fingerprint(project, environment={}, typed_in=project)
+    catalogue = project / "catalogo" / "catalogo.yaml"
+    catalogue.write_text(CATALOGUE.replace("outras", "novas"), encoding="utf-8")
+    assert fingerprint(project, environment={}, typed_in=project) != before
+
+
+def test_a_list_that_nobody_sent_yet_is_told_as_such(project: Path) -> None:
+    with Workspace(load_project(project, environment={}, typed_in=project), environment={}) as workspace:
+        with pytest.raises(LakeError) as caught:
+            ConformStep(workspace, Step("silver.pessoas", "conform"), run_id="r").prepare()
+    assert (caught.value.code, "hub" in caught.value.hint) == ("lake.input_missing", True)
 
 
 @pytest.mark.parametrize(

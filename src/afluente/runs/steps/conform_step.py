@@ -211,9 +211,15 @@ class ConformStep:
             raise LakeError(
                 "lake.input_missing",
                 f"table {table}, which {self._table} needs, does not exist yet",
-                hint=did_you_mean(str(table), [str(name) for name in self._lake.tables()]),
+                hint=self._how_it_comes(table),
             )
         return found
+
+    def _how_it_comes(self, table: TableName) -> str:
+        fleet = self._workspace.project.fleet
+        if fleet is not None and any(table == one.table for one in fleet.lists):
+            return "the fleet's hub makes it with the first list that it keeps: afluente hub serve"
+        return did_you_mean(str(table), [str(name) for name in self._lake.tables()])
 
     def _input_tables(self) -> list[TableName]:
         contract = self._contract
