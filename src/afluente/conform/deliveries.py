@@ -9,8 +9,10 @@ from __future__ import annotations
 from afluente.conform.compile import Compiled
 from afluente.conform.reading import internal
 
+BROUGHT = "conform_brought"
 FOUND = "conform_deliveries"
 NEWEST = "conform_newest"
+TABLES = (BROUGHT, FOUND, NEWEST)
 _MOMENT = "newest_at"
 _SOURCE = "newest_source"
 
@@ -21,15 +23,23 @@ def has_several(compiled: Compiled, view: str) -> str:
     return f"SELECT count(*) AS n FROM (SELECT DISTINCT {names} FROM {view} LIMIT 2) AS deliveries"
 
 
-def deliveries(compiled: Compiled, view: str) -> str:
-    """Each partition among the bronze rows of a view, beside each delivery that brought it an acceptable row."""
-    parts = _parts(compiled)
-    named = ", ".join(f"{column} AS {part}" for column, part in parts)
+def brought(compiled: Compiled, view: str) -> str:
+    """Each bronze row of a view as its partition, its origin and its findings.
+
+    To be materialised as BROUGHT: Sail cannot group what it has not computed yet by so many stages.
+    """
+    named = ", ".join(f"{column} AS {part}" for column, part in _parts(compiled))
+    words = ", ".join(compiled.words)
+    return f"SELECT {named}, _ingested_at, _source, {words} FROM ({compiled.select(view)}) AS conformed"
+
+
+def deliveries(compiled: Compiled) -> str:
+    """Of BROUGHT, each partition beside each delivery that brought it an acceptable row."""
+    names = ", ".join(part for _, part in _parts(compiled))
     source = "_source" if "_source" in _identity(compiled) else "''"
-    columns = ", ".join([*(column for column, _ in parts), *_identity(compiled)])
     return (
-        f"SELECT {named}, _ingested_at AS {_MOMENT}, {source} AS {_SOURCE} FROM ({compiled.select(view)}) AS conformed"
-        f" WHERE NOT {compiled.any_of('quarantine', 'drop')} GROUP BY {columns}"
+        f"SELECT {names}, _ingested_at AS {_MOMENT}, {source} AS {_SOURCE} FROM {BROUGHT}"
+        f" WHERE NOT {compiled.any_of('quarantine', 'drop')} GROUP BY {names}, {', '.join(_identity(compiled))}"
     )
 
 

@@ -138,7 +138,7 @@ def conform_files(
         if existing is not None:
             duplicates = replace(duplicates, stale=rows_left_out)
     finally:
-        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, deliveries.NEWEST, INPUT):
+        for name in (ROWS, CHUNK, deduplicate.LOSERS, deduplicate.REPEATED, *deliveries.TABLES, INPUT):
             engine.drop(name)
     report = _report(compiled, tally, rows_in, duplicates, is_late=is_whole)
     return Conformed(
@@ -208,10 +208,10 @@ def _find_newest(
     found = []
     for chunk in chunks:
         engine.register(CHUNK, [file.path for file in chunk], bronze_schema)
-        found.append(engine.query(deliveries.deliveries(compiled, CHUNK)))
+        engine.materialise(deliveries.BROUGHT, deliveries.brought(compiled, CHUNK))
+        found.append(engine.query(deliveries.deliveries(compiled)))
     engine.register_arrow(deliveries.FOUND, pa.concat_tables(found))
     engine.materialise(deliveries.NEWEST, deliveries.newest(compiled))
-    engine.drop(deliveries.FOUND)
     return deliveries.not_superseded(compiled)
 
 

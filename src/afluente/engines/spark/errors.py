@@ -27,6 +27,12 @@ _MISSING = re.compile(
     r"no such file or directory|PATH_NOT_FOUND|FILE_NOT_EXIST|object at location .* not found", re.IGNORECASE
 )
 _GONE = re.compile(r"UNAVAILABLE|failed to connect|connection refused|SESSION_CLOSED|SESSION_NOT_FOUND", re.IGNORECASE)
+_STORE = re.compile(
+    r"generic (s3|gcs|microsoftazure|http) error|no credentials found|credential provider|failed to lookup address"
+    r"|failed to resolve region|url scheme is not allowed|\(os error \d+\)|AccessDenied|NoSuchBucket|S3Exception",
+    re.IGNORECASE,
+)
+"""What a server says that cannot reach an object store, and not what the client says of a server that is gone."""
 _NAMED = re.compile(r"\[([A-Z][A-Z0-9_.]+)\]")
 
 
@@ -56,6 +62,13 @@ def translate(error: PySparkException, doing: str) -> EngineError:
             "engine.out_of_memory",
             f"{doing}: Spark used all the memory it may have",
             hint="give the Spark server more memory",
+        )
+    if _STORE.search(message) and not _MISSING.search(message):
+        return EngineError(
+            "engine.store_unreachable",
+            f"{doing}: the Spark server cannot reach the lake's store",
+            hint="the server needs the address, region and credentials of its own (for Sail AWS_ENDPOINT_URL, AWS_REGION, "
+            "AWS_ACCESS_KEY_ID... in its environment), and the right to write: see docs/engines.md",
         )
     if _GONE.search(message):
         return unreachable(doing, type(error).__name__)
