@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,10 +26,21 @@ LEFT_OUT = (
     "boto3", "botocore", "s3transfer", "dateutil", "bcrypt", "google", "azure", "sigstore", "PyKCS11", "asn1crypto",
     "zstandard.backend_cffi", "uvloop",
 )  # fmt: skip
+ROOT_NAME, ROOT_PLACE = "trusted-root.json", "afluente_agent/update"
 START = "from afluente_agent.cli import main\n\nraise SystemExit(main())\n"
 
 
-def build(into: Path) -> Path:
+def root_beside(trusted_root: Path, work: Path) -> tuple[str, ...]:
+    """The words that put a hub's first root beside the code of updates, where the agent looks for it."""
+    signed = json.loads(trusted_root.read_text(encoding="utf-8"))["signed"]
+    if signed["_type"] != "root":
+        raise SystemExit(f"{trusted_root} is no root of updates; it is metadata/1.root.json of the hub's repository")
+    copy = work / ROOT_NAME
+    copy.write_bytes(trusted_root.read_bytes())
+    return ("--add-data", f"{copy}{os.pathsep}{ROOT_PLACE}")
+
+
+def build(into: Path, trusted_root: Path | None = None) -> Path:
     """The folder of the program."""
     with tempfile.TemporaryDirectory(prefix="afluente-build-") as work:
         script = Path(work) / "afluente_agent_start.py"
@@ -39,6 +51,7 @@ def build(into: Path) -> Path:
             *("--collect-submodules", "afluente_agent", "--collect-submodules", "asyncpg", "--log-level", "WARN"),
             *(() if sys.platform == "win32" else ("--strip",)),
             *(word for name in LEFT_OUT for word in ("--exclude-module", name)),
+            *(() if trusted_root is None else root_beside(trusted_root, Path(work))),
         ]
         subprocess.run(command, check=True)
     return into / NAME
@@ -59,7 +72,9 @@ def measured(folder: Path) -> dict[str, float | int | str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=HERE / "dist")
-    folder = build(parser.parse_args().into)
+    parser.add_argument("--trusted-root", type=Path, help="metadata/1.root.json of the hub that the bundle is for")
+    given = parser.parse_args()
+    folder = build(given.into, given.trusted_root)
     told = measured(folder)
     (folder / "build.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
     sys.path.insert(0, str(SOURCE))

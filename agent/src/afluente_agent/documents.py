@@ -23,6 +23,7 @@ from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 CONTEXT = b"afluente-document-v1\0"
 DEFAULT = "default"
+UPDATE_ROOT = "update_root"
 CONFIGURATION, CATALOGUE = "configuration", "catalogue"
 HEARTBEAT_BOUNDS = (60, 86_400)
 LEAST_CHUNK_BYTES = 16 * 1024

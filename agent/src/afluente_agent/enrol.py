@@ -19,6 +19,8 @@ from afluente_agent.machine import describe, new_install_id
 from afluente_agent.protocol.messages import EnrolmentAnswer, EnrolmentRequest
 from afluente_agent.schedule import WeekPlan
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
+from afluente_agent.update.client import pin_at_enrolment
+from afluente_agent.update.folder import UpdateFolder
 
 if TYPE_CHECKING:
     import httpx
@@ -109,7 +111,7 @@ def _keep(
     *,
     offset_seconds: int,
 ) -> None:
-    """Key ids first, then the configuration, then the settings that say it is done."""
+    """The root of updates, the key ids, the configuration, and last the settings that say it is done."""
     if not answer.hub_keys or not answer.agent or not answer.key:
         raise EnrolmentError(
             "enrolment.answer",
@@ -119,13 +121,23 @@ def _keep(
         )
     try:
         documents.check(answer.configuration, kind=documents.CONFIGURATION, hub_keys=answer.hub_keys)
+        root = _update_root(answer)
     except CatalogueError as error:
         raise EnrolmentError(error.code, error.message_pt, error.message_en, error.hint_pt) from None
+    pin_at_enrolment(UpdateFolder(store.folder.root), root)
     if (identity.agent, identity.key) != (answer.agent, answer.key):
         identities.bind(agent=answer.agent, key=answer.key)
     store.update(hub_keys=answer.hub_keys, clock_offset_seconds=offset_seconds)
     documents.take(store, answer.configuration, kind=documents.CONFIGURATION)
     store.update(agent=answer.agent, site=answer.site, site_name=answer.site_name, decision=answer.decision)
+
+
+def _update_root(answer: EnrolmentAnswer) -> bytes | None:
+    """What the agent will trust of the hub's updates, once a key of the hub was found to have signed it."""
+    if answer.update_root is None:
+        return None
+    root = documents.check(answer.update_root, kind=documents.UPDATE_ROOT, hub_keys=answer.hub_keys).get("root")
+    return root.encode() if isinstance(root, str) else None
 
 
 def _prepared(before: Settings, *, hub: str, proxy: str | None, ca_file: str | None) -> Settings:

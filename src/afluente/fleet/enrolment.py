@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from afluente.fleet.site_configuration import configuration_at_enrolment
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, ENROLMENT_TOKENS, SITES
 from afluente_agent.protocol import fact_codes
-from afluente_agent.protocol.messages import Decision, EnrolmentAnswer, EnrolmentRequest
+from afluente_agent.protocol.messages import Decision, EnrolmentAnswer, EnrolmentRequest, SignedDocument
 
 TOKEN_PREFIX = "afl_"  # noqa: S105 - what every token begins with, so that scanners of leaks can find one
 TOKEN_BYTES = 24
@@ -119,6 +120,7 @@ def enrol(
     at: datetime,
     hub_signer: HubSigner,
     pseudonym_key: PseudonymKey | None = None,
+    update_root: SignedDocument | None = None,
 ) -> EnrolmentAnswer:
     """Make the agent and its key, and decide what the installation is. Needs a write transaction. Refusal, status 403."""
     digest = token_hash(request.token)
@@ -128,7 +130,8 @@ def enrol(
     if token is None or token.revoked_at is not None:
         raise _refused("unknown", "este código de instalação não existe ou foi cancelado; peça outro")
     if token.used_at is not None:
-        return _again(connection, request, token.used_by, at=at, hub_signer=hub_signer, pseudonym_key=pseudonym_key)
+        again = _again(connection, request, token.used_by, at=at, hub_signer=hub_signer, pseudonym_key=pseudonym_key)
+        return replace(again, update_root=update_root)
     if token.expires_at <= at:
         raise _refused("expired", "este código de instalação venceu; peça outro")
     site = token.site
@@ -159,7 +162,7 @@ def enrol(
             sa.update(SITES).where(SITES.c.id == site, SITES.c.status == "invited").values(status="active")
         )
     _record(connection, request, site=site, agent=agent, decision=decision, before=at_site, at=at)
-    return _answer(
+    answer = _answer(
         connection,
         site,
         agent=agent,
@@ -170,6 +173,7 @@ def enrol(
         hub_signer=hub_signer,
         pseudonym_key=pseudonym_key,
     )
+    return replace(answer, update_root=update_root)
 
 
 def token_hash(token: str) -> str:

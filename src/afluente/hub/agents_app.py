@@ -19,6 +19,7 @@ from starlette.responses import Response
 from afluente.fleet import agents, facts
 from afluente.fleet.authentication import authenticate
 from afluente.fleet.enrolment import enrol
+from afluente.fleet.first_root import first_root
 from afluente.fleet.heartbeats import Cloned, register_heartbeat
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.refusal import Refusal
@@ -98,11 +99,17 @@ class AgentsDoor:
 
         def work() -> bytes:
             message = from_json(EnrolmentRequest, body)
+            root = first_root(parts.updates_folder, signer=parts.signer)
             with parts.database.write() as connection:
-                at = parts.clock.now()
-                return to_json(
-                    enrol(connection, message, at=at, hub_signer=parts.signer, pseudonym_key=parts.pseudonym_key)
+                answer = enrol(
+                    connection,
+                    message,
+                    at=parts.clock.now(),
+                    hub_signer=parts.signer,
+                    pseudonym_key=parts.pseudonym_key,
+                    update_root=root,
                 )
+            return to_json(answer)
 
         try:
             return _json(await self._threads.state(work))

@@ -81,6 +81,8 @@ class EnrolmentAnswer:
     """Public keys (base64) that sign documents from now on."""
     configuration: SignedDocument
     message_pt: str = ""
+    update_root: SignedDocument | None = None
+    """The first root of the hub's updates, of kind `update_root`: pinned before any update."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The client of the hub's TUF repository: which versions there are, and their archives, verified.
 
-Invariant: trust begins at the root that was pinned first (shipped, or fetched from the hub that enrolled the agent) and
-follows its rotations; nothing of a target is used before TUF verified it; the time that metadata is judged by never goes back, whatever the clock does.
+Invariant: trust begins at the root that was pinned first (shipped, or told by the hub at the enrolment) and follows
+its rotations; nothing of a target is used before TUF verified it; the time that metadata is judged by never goes back,
+whatever the clock does.
 """
 
 from __future__ import annotations
@@ -64,18 +65,31 @@ def pin_root(folder: UpdateFolder, content: bytes) -> None:
         raise _no_root("another one is pinned already")
 
 
-def pin_first_root(folder: UpdateFolder, http: httpx.Client, base_url: str) -> bool:
-    """Pin the hub's first root over TLS when the installer brought none: at enrolment, which trusts TLS alike.
+def pin_at_enrolment(folder: UpdateFolder, given: bytes | None, *, shipped: Path = SHIPPED_ROOT) -> bool:
+    """Pin the root that the installer brought, else the one that came with the enrolment's answer.
 
-    Whether it was pinned now. UpdateError.
+    One that is pinned already stays. Whether one was pinned now. UpdateError.
+    """
+    if folder.trusted_root.exists():
+        return False
+    content = shipped.read_bytes() if shipped.is_file() else given
+    if content is None:
+        return False
+    pin_root(folder, content)
+    return True
+
+
+def pin_first_root(folder: UpdateFolder, http: httpx.Client, base_url: str) -> bool:
+    """Pin the hub's first root over TLS, for an agent that enrolled before the hub had updates.
+
+    Never in the place of one that is pinned. Whether it was pinned now. UpdateError.
     """
     from afluente_agent.update.fetcher import ResumingFetcher
 
+    if pin_at_enrolment(folder, None):
+        return True
     if folder.trusted_root.exists():
         return False
-    if SHIPPED_ROOT.is_file():
-        pin_root(folder, SHIPPED_ROOT.read_bytes())
-        return True
     fetcher = ResumingFetcher(http, targets_url=f"{base_url.rstrip('/')}/targets/", folder=folder.downloads)
     with _translated(""):
         content = fetcher.download_bytes(f"{base_url.rstrip('/')}/metadata/1.root.json", MOST_ROOT_BYTES)
