@@ -67,7 +67,7 @@ class MemorySink:
     def lines(self) -> list[list[str]]:
         """As the hub stages them."""
         form, *rows = zstandard.ZstdDecompressor().decompressobj().decompress(bytes(self.packed)).split(b"\n")
-        columns = max(row.count(b"\t") for row in rows) + form.startswith(b"full")
+        columns = max(1, max(row.count(b"\t") for row in rows) + form.startswith(b"full"))
         blocks = read_blocks([bytes(self.packed)], columns=columns, limits=Limits(10**6, 10**9))
         text = b"".join(blocks).decode()
         return [line.split("\t") for line in text.split("\n")[:-1]]
