@@ -176,10 +176,13 @@ class _Rows:
         if lines and (packed := self.packer.pack(lines)):
             self.sink.write(packed)
 
-    def finish(self, path: Path, *, kept_before_day: int, facts: MapFacts) -> None:
+    def end(self) -> None:
+        """All blocks were taken. Raises what `take` raises, and ExtractionError when the last row is not whole."""
         self._take_held()
         if self._held_bytes:
             raise failed(self.query, "cut short")
+
+    def finish(self, path: Path, *, kept_before_day: int, facts: MapFacts) -> None:
         gone: list[bytes] = []
         for key in self.writer.finish(path, before=self.base, kept_before_day=kept_before_day, facts=facts):
             gone.append(deletion(key))
@@ -247,6 +250,7 @@ async def _extract(
     form = Form(base is None, tuple(names.index(name) for name in query.key))
     rows = _Rows(query, base, writer, sink, reading.pseudonyms, today, form, Packer(form))
     await _copy(connection, query, rows, since=since)
+    rows.end()
     facts = MapFacts(
         transmission=reading.transmission,
         sequence=sequence,
