@@ -18,6 +18,7 @@ from afluente.core.clock import Clock
 from afluente.core.ids import new_id
 from afluente.fleet import slots, window
 from afluente.fleet.activity import hours_of
+from afluente.fleet.due import LONGEST_WAIT, has_come
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.slots import Crowd, Granted, SlotSettings, Waiting
 from afluente.fleet.window import Window, WindowSettings
@@ -103,7 +104,7 @@ class Admission:
             if granted_at is None:
                 return
             connection.execute(sa.delete(SLOTS).where(SLOTS.c.id == slot))
-        held_seconds = (now - granted_at).total_seconds()
+        held_seconds = min((now - granted_at).total_seconds(), self._settings.slots.slot_seconds)
         self._typical_seconds += 0.1 * (max(0.05, held_seconds) - self._typical_seconds)
 
     def observe(self, latency_ms: float) -> Window:
@@ -125,7 +126,7 @@ class Admission:
                 sa.update(ADMISSION)
                 .where(
                     ADMISSION.c.name == CENTRAL,
-                    ADMISSION.c.updated_at <= now - timedelta(seconds=self._settings.probe_seconds),
+                    has_come(ADMISSION.c.updated_at, now - timedelta(seconds=self._settings.probe_seconds)),
                 )
                 .values(updated_at=now)
             )
@@ -161,9 +162,11 @@ class Admission:
         upsert(connection, ADMISSION, [_window_row(moved, now)])
 
     def _clear(self, connection: sa.Connection, now: datetime) -> None:
-        connection.execute(sa.delete(SLOTS).where(SLOTS.c.until <= now))
+        connection.execute(sa.delete(SLOTS).where(has_come(SLOTS.c.until, now)))
         forgotten = now - timedelta(seconds=self._settings.slots.forget_seconds)
-        connection.execute(sa.delete(SLOT_QUEUE).where(SLOT_QUEUE.c.reserved_for <= forgotten))
+        reserved_for = SLOT_QUEUE.c.reserved_for
+        is_void = sa.or_(reserved_for <= forgotten, reserved_for > now + LONGEST_WAIT)
+        connection.execute(sa.delete(SLOT_QUEUE).where(is_void))
 
     def _kept(self, connection: sa.Connection, site: str, now: datetime, current: Window) -> SlotAnswer | None:
         row = connection.execute(sa.select(SLOTS).where(SLOTS.c.site == site)).first()

@@ -18,6 +18,7 @@ from afluente.core.ids import new_id
 from afluente.core.tables import TableName
 from afluente.fleet import bronze_queue, facts
 from afluente.fleet.bronze import Kept, LakeBronze
+from afluente.fleet.due import LONGEST_WAIT
 from afluente.fleet.landed import OpenLanded
 from afluente.fleet.transmission import Transmission
 from afluente.lake.lake import TARGET_BYTES, Lake
@@ -90,17 +91,18 @@ class BronzeKeeper:
         limit = at - timedelta(seconds=self._settings.compact_seconds)
         done = 0
         for list_name, before in lists.items():
-            if before is None or before <= limit:
+            if before is None or not limit < before <= at + LONGEST_WAIT:
                 with self._turn(list_name) as is_ours:
                     done += is_ours and self._compact(list_name)
         return done
 
     def _is_due(self, found: bronze_queue.Waiting) -> bool:
-        settings = self._settings
+        settings, at = self._settings, self._clock.now()
+        is_young = at - timedelta(seconds=settings.age_seconds) < found.oldest_at <= at + LONGEST_WAIT
         return (
             found.transmissions >= settings.batch_transmissions
             or found.size_bytes >= settings.batch_bytes
-            or found.oldest_at <= self._clock.now() - timedelta(seconds=settings.age_seconds)
+            or not is_young
         )
 
     def _keep_list(self, found: bronze_queue.Waiting, *, is_all: bool) -> int:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from afluente.fleet.due import has_come, is_due
 from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.state.fleet_schema import BRONZE_QUEUE, BRONZE_TURNS, TRANSMISSIONS
 
@@ -51,7 +52,7 @@ def waiting(connection: sa.Connection, *, at: datetime) -> list[Waiting]:
             sa.func.sum(table.c.size_bytes),
             sa.type_coerce(sa.func.min(table.c.queued_at), table.c.queued_at.type),
         )
-        .where(_is_due(at))
+        .where(is_due(table.c.due_at, at))
         .group_by(table.c.list_name)
         .order_by(table.c.list_name)
     )
@@ -64,7 +65,7 @@ def take_turn(connection: sa.Connection, list_name: str, *, worker: str, at: dat
     until = at + timedelta(seconds=lease_seconds)
     taken = connection.execute(
         sa.update(table)
-        .where(table.c.list_name == list_name, sa.or_(table.c.until <= at, table.c.worker == worker))
+        .where(table.c.list_name == list_name, sa.or_(has_come(table.c.until, at), table.c.worker == worker))
         .values(worker=worker, until=until)
     )
     if taken.rowcount:
@@ -92,7 +93,7 @@ def batch(connection: sa.Connection, list_name: str, *, at: datetime, most: int,
     is_put_off = sa.exists().where(
         earlier.c.list_name == table.c.list_name,
         earlier.c.site == table.c.site,
-        earlier.c.due_at > at,
+        ~is_due(earlier.c.due_at, at),
         earlier.c.started_at <= table.c.started_at,
     )
     query = (
@@ -142,7 +143,3 @@ def last_compacted(connection: sa.Connection) -> dict[str, datetime | None]:
 
 def compacted(connection: sa.Connection, list_name: str, *, at: datetime) -> None:
     connection.execute(sa.update(BRONZE_TURNS).where(BRONZE_TURNS.c.list_name == list_name).values(compacted_at=at))
-
-
-def _is_due(at: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(BRONZE_QUEUE.c.due_at.is_(None), BRONZE_QUEUE.c.due_at <= at)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from afluente.fleet import bronze_queue
+from afluente.fleet.due import is_due
 from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.state.fleet_schema import TRANSMISSIONS
 
@@ -35,7 +36,7 @@ def claim(
         sa.select(table.c.id)
         .where(
             table.c.state.in_(OPEN_STATES),
-            sa.or_(table.c.due_at.is_(None), table.c.due_at <= at),
+            is_due(table.c.due_at, at),
             table.c.landed_path.is_not(None),
             is_first,
         )

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from afluente.core.clock import Clock
 from afluente.core.ids import new_id
 from afluente.fleet import facts
+from afluente.fleet.due import is_due
 from afluente.fleet.landed import checked, verify
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.refusal import FleetError
@@ -91,7 +92,7 @@ class Completion:
                     table.c.id == transmission,
                     table.c.state == "receiving",
                     table.c.offset == table.c.size_bytes,
-                    sa.or_(table.c.claimed_by.is_(None), table.c.due_at.is_(None), table.c.due_at <= at),
+                    sa.or_(table.c.claimed_by.is_(None), is_due(table.c.due_at, at)),
                 )
                 .values(claimed_by=self._claim_name(), due_at=at + timedelta(seconds=self._limits.lease_seconds))
             )

@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from afluente.core.clock import Clock
 from afluente.fleet import facts
 from afluente.fleet.completion import Completion, CompletionLimits
+from afluente.fleet.due import is_due
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.landing import LandingStore, ShortLandingError
 from afluente.fleet.refusal import Refusal
@@ -149,7 +150,7 @@ class Uploads:
     def settle(self) -> Settled:
         """End what agents left: land what is whole, forget what nobody sent more of for days. To be called at times."""
         table, at = TRANSMISSIONS, self._clock.now()
-        is_free = sa.or_(table.c.due_at.is_(None), table.c.due_at <= at)
+        is_free = is_due(table.c.due_at, at)
         is_whole = table.c.offset == table.c.size_bytes
         of_receiving = sa.select(table.c.id).where(table.c.state == "receiving").limit(MOST_SETTLED)
         with self._database.read() as connection:
@@ -238,7 +239,7 @@ class Uploads:
                 start=announced,
                 state="refused" if error_code else "receiving",
                 offset=0,
-                started_at=at,
+                started_at=self._began(connection, identity, start),
                 attempts=0,
                 due_at=None if error_code else self._idle_until(),
                 error_code=error_code,
@@ -255,6 +256,17 @@ class Uploads:
                 evidence=evidence,
             )
         return connection.execute(sa.select(table).where(table.c.id == start.id)).one()
+
+    def _began(self, connection: sa.Connection, identity: AgentIdentity, start: TransmissionStart) -> datetime:
+        """Now, and after what began before it of the list, whatever became of the hub's clock: so they are loaded."""
+        table, at = TRANSMISSIONS, self._clock.now()
+        newest = connection.execute(
+            sa.select(table.c.started_at)
+            .where(table.c.site == identity.site, table.c.list_name == start.list_name)
+            .order_by(table.c.started_at.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return at if newest is None else max(at, newest + timedelta(microseconds=1))
 
     def _has_base(self, connection: sa.Connection, identity: AgentIdentity, start: TransmissionStart) -> bool:
         """Whether a delta could ever be loaded: the loader waits for a base that still comes."""
