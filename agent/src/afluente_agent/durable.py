@@ -17,8 +17,14 @@ PRIVATE_FOLDER = 0o700
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that only its owner may enter, with those above it."""
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    """A folder that only its owner may enter, with those above it; one that was made is on the disk. OSError."""
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        make_folder(folder.parent)
+    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    with contextlib.suppress(PermissionError):
+        sync_folder(folder.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
