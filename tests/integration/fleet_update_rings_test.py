@@ -28,7 +28,14 @@ def start(fleet: Fleet, version: str, mode: str) -> rollouts.Rollout:
     fleet.add_version(version, mode)
     with fleet.database.write() as connection:
         return rollouts.start(
-            connection, version, by="ana", reason="new", at=fleet.clock.now(), gate=GATE, previous="1.0.0"
+            connection,
+            version,
+            by="ana",
+            reason="new",
+            at=fleet.clock.now(),
+            order=("canary", "early", "all"),
+            gate=GATE,
+            previous="1.0.0",
         )
 
 

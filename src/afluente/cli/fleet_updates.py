@@ -19,9 +19,12 @@ def open_desk(workspace: Workspace) -> RolloutDesk:
     from afluente.fleet.rollout_desk import RolloutDesk
     from afluente.fleet.update_keys import UpdateKeys
     from afluente.fleet.updates import UpdateRepository
+    from afluente.project.fleet_settings import RINGS
 
     repository = UpdateRepository(workspace.folder / "fleet" / "updates", UpdateKeys(), workspace.clock)
-    return RolloutDesk(workspace.state, workspace.clock, repository if repository.exists else None)
+    fleet = workspace.project.fleet
+    rings = RINGS if fleet is None else fleet.rings
+    return RolloutDesk(workspace.state, workspace.clock, repository if repository.exists else None, rings=rings)
 
 
 def rollout_id(workspace: Workspace, action: str) -> str:

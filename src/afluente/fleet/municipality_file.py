@@ -8,13 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
-from afluente.fleet.sites import DEFAULT_RING, DEFAULT_TIMEZONE, NewSite
+from afluente.fleet.refusal import FleetError
+from afluente.fleet.rings import ring_of
+from afluente.fleet.sites import DEFAULT_TIMEZONE, NewSite
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "code": ("codigo_ibge", "ibge", "codigo", "municipality", "code"),
@@ -43,8 +45,11 @@ MOST_BYTES = 4 * 1024 * 1024
 MOST_TEXT = 200
 
 
-def read_municipalities(path: Path) -> list[NewSite]:
-    """The sites to make, in the order of the file; the code IBGE is the id. UsageError."""
+def read_municipalities(path: Path, *, rings: Sequence[str] = ()) -> list[NewSite]:
+    """The sites to make, in the order of the file; the code IBGE is the id. UsageError.
+
+    `rings` are those of the project; a site of which none is said is in the last.
+    """
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
@@ -63,7 +68,8 @@ def read_municipalities(path: Path) -> list[NewSite]:
             if not places:
                 places = _places(cells, path)
             elif any(cell.strip() for cell in cells):
-                site = _site({name: _cell(cells, at) for name, at in places.items()}, path, reader.line_num)
+                told = {name: _cell(cells, at) for name, at in places.items()}
+                site = _site(told, path, reader.line_num, rings)
                 if site.id in found:
                     raise _wrong(path, reader.line_num, f"municipality {site.id} stands twice")
                 found[site.id] = site
@@ -92,7 +98,7 @@ def _cell(cells: list[str], at: int) -> str:
     return cells[at].strip() if at < len(cells) else ""
 
 
-def _site(told: Mapping[str, str], path: Path, line: int) -> NewSite:
+def _site(told: Mapping[str, str], path: Path, line: int, rings: Sequence[str]) -> NewSite:
     code, uf = told["code"], told["uf"].upper()
     if not re.fullmatch(r"[0-9]{7}", code) or code[:2] not in STATES:
         raise _wrong(path, line, f"'{code[:20]}' is not a code IBGE of 7 digits")
@@ -106,12 +112,16 @@ def _site(told: Mapping[str, str], path: Path, line: int) -> NewSite:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise _wrong(path, line, f"there is no time zone '{timezone[:40]}'") from None
+    try:
+        ring = ring_of(told.get("ring", ""), rings)
+    except FleetError as error:
+        raise _wrong(path, line, error.message) from None
     return NewSite(
         id=code,
         municipality=code,
         uf=uf,
         name=told["name"],
-        ring=told.get("ring") or DEFAULT_RING,
+        ring=ring,
         timezone=timezone,
         contact=told.get("contact", ""),
     )

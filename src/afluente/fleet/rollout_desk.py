@@ -1,6 +1,6 @@
 """Rollouts as the operators' door and the command line steer them: each call a transaction of its own.
 
-Invariant: a rollout begins only with a version that the repository holds.
+Invariant: a rollout begins only with a version that the repository holds, and goes through rings of the project only.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from afluente.core.clock import Clock
 from afluente.fleet import rollouts
 from afluente.fleet.refusal import FleetError
+from afluente.fleet.rings import unknown_ring
 from afluente.fleet.rollout_gate import GateRule, Judged
 from afluente.fleet.rollouts import Rollout
 from afluente.fleet.updates import UpdateRepository
+from afluente.project.fleet_settings import RINGS
 from afluente.state.database import Database
 from afluente.state.json_value import Json
 
@@ -30,11 +32,14 @@ class RolloutDesk:
         repository: UpdateRepository | None = None,
         *,
         gate: GateRule | None = None,
+        rings: Sequence[str] = RINGS,
     ) -> None:
+        """`rings` are those of the project, in the order in which an update reaches them."""
         self._database = database
         self._clock = clock
         self._repository = repository
         self._gate = gate or GateRule()
+        self._rings = tuple(rings)
 
     def listed(self) -> Sequence[Mapping[str, Json]]:
         """Rollouts, the newest first, with their agents by ring and status."""
@@ -42,7 +47,7 @@ class RolloutDesk:
             return [shown(connection, rollout) for rollout in rollouts.listed(connection)]
 
     def start(self, version: str, *, by: str, reason: str) -> Mapping[str, Json]:
-        """Begin with the first ring. FleetError."""
+        """Begin with the first ring: of those that the version was made for, else of the project's. FleetError."""
         rings: Sequence[str] = ()
         if self._repository is not None:
             found = [added for added in self._repository.versions() if added.version == version]
@@ -52,10 +57,17 @@ class RolloutDesk:
                     f"the update repository has no version '{version[:40]}'",
                     hint="add it first: afluente fleet update add",
                 )
-            rings = found[0].rings
+            rings = self._in_order(found[0].rings)
         with self._database.write() as connection:
             started = rollouts.start(
-                connection, version, by=by, reason=reason, at=self._clock.now(), rings=rings, gate=self._gate
+                connection,
+                version,
+                by=by,
+                reason=reason,
+                at=self._clock.now(),
+                rings=rings,
+                order=self._rings,
+                gate=self._gate,
             )
             return shown(connection, started)
 
@@ -75,6 +87,12 @@ class RolloutDesk:
         """The background job: judge the rollout that goes."""
         with self._database.write() as connection:
             return rollouts.tend(connection, at=self._clock.now())
+
+    def _in_order(self, rings: Sequence[str]) -> tuple[str, ...]:
+        for ring in rings:
+            if ring not in self._rings:
+                raise unknown_ring(ring, self._rings)
+        return tuple(ring for ring in self._rings if ring in rings)
 
     def _steer(self, step: Callable[..., Rollout], rollout: str, by: str, reason: str) -> Mapping[str, Json]:
         moment: datetime = self._clock.now()

@@ -16,14 +16,13 @@ import sqlalchemy as sa
 from afluente.core.ids import new_id
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.rollout_gate import GateRule, Judged, RingHealth, judge
+from afluente.project.fleet_settings import RINGS
 from afluente.state import audit_chain, events
 from afluente.state.fleet_schema import AGENTS, ROLLOUT_AGENTS, ROLLOUTS, SITES
 from afluente.state.json_value import Json
 from afluente_agent.update.version_number import is_newer, is_version
 
 RolloutStatus = Literal["going", "held", "rolled_back", "done"]
-RINGS = ("canary", "early", "all")
-"""The last stands for every ring that has no name here."""
 OPEN: tuple[RolloutStatus, ...] = ("going", "held")
 MOST_REASON = 500
 HUB = "hub"
@@ -61,12 +60,13 @@ def start(
     reason: str,
     at: datetime,
     rings: Sequence[str] = (),
+    order: Sequence[str] = RINGS,
     gate: GateRule | None = None,
     previous: str = "",
 ) -> Rollout:
     """Offer a version to the first ring. Needs a write transaction. FleetError.
 
-    `rings` are those with active agents unless given; `previous` the version of the last rollout that was done, else
+    `rings` are those of `order` with active agents unless given, the last for every ring not named; `previous` the version of the last rollout that was done, else
     the one that most agents run.
     """
     _lock(connection)
@@ -82,7 +82,7 @@ def start(
     taken_back = sa.select(ROLLOUTS.c.id).where(ROLLOUTS.c.version == version, ROLLOUTS.c.status == "rolled_back")
     if connection.execute(taken_back).first() is not None:
         raise FleetError("fleet.rollout_taken_back", f"version {version} was rolled back", hint="make a newer version")
-    chosen = tuple(rings) or _rings_in_use(connection)
+    chosen = tuple(rings) or _rings_in_use(connection, order)
     if len(set(chosen)) != len(chosen) or not all(chosen):
         raise FleetError("fleet.rollout_rings", "a ring is named twice or has no name")
     back = previous or _usual_version(connection)
@@ -280,11 +280,11 @@ def _lock(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def _rings_in_use(connection: sa.Connection) -> tuple[str, ...]:
+def _rings_in_use(connection: sa.Connection, order: Sequence[str]) -> tuple[str, ...]:
     query = sa.select(SITES.c.ring).join(AGENTS, AGENTS.c.site == SITES.c.id).where(AGENTS.c.status == "active")
     used = {row.ring for row in connection.execute(query.distinct())}
-    first = tuple(ring for ring in RINGS[:-1] if ring in used)
-    return (*first, RINGS[-1]) if used - set(first) or not first else first
+    first = tuple(ring for ring in order[:-1] if ring in used)
+    return (*first, order[-1]) if used - set(first) or not first else first
 
 
 def _usual_version(connection: sa.Connection) -> str:

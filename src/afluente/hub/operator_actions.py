@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from afluente.fleet import agents, documents, enrolment, operators, remedies, sites
 from afluente.fleet.refusal import Refusal
+from afluente.fleet.rings import ring_of
 from afluente.hub.desk import Desk, Endpoint, name_of
 from afluente.hub.operator_requests import (
     DocumentIn,
@@ -80,7 +81,8 @@ class Actions:
 
     async def register(self, request: Request, given: SitesIn) -> Response:
         """Make the sites that are not there yet; the ids of those made."""
-        wanted = [sites.NewSite(**one.model_dump()) for one in given.sites]
+        rings = self._parts.rings
+        wanted = [sites.NewSite(**{**one.model_dump(), "ring": ring_of(one.ring, rings)}) for one in given.sites]
         by = name_of(request)
         return await self._desk.act(request, "", lambda c: sites.register(c, wanted, by=by, at=self._now()))
 
@@ -93,8 +95,8 @@ class Actions:
         )
 
     async def set_ring(self, request: Request, site: SiteName, given: RingIn) -> Response:
-        by = name_of(request)
-        return await self._desk.act(request, site, lambda c: sites.set_ring(c, site, given.ring, by=by, at=self._now()))
+        by, ring = name_of(request), ring_of(given.ring, self._parts.rings)
+        return await self._desk.act(request, site, lambda c: sites.set_ring(c, site, ring, by=by, at=self._now()))
 
     async def create_tokens(self, request: Request, given: TokensIn) -> Response:
         """One-off enrolment tokens, shown here and never again."""

@@ -25,7 +25,7 @@ class SiteIn(_Strict):
     municipality: Annotated[str, Field(pattern=r"^[0-9]{7}$")]
     uf: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     name: Short
-    ring: Short = "general"
+    ring: Short | Literal[""] = ""
     timezone: Short = "America/Sao_Paulo"
     contact: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
 

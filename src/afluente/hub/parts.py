@@ -84,6 +84,7 @@ class HubParts:
     uploads: UploadsPart | None = None
     admission: AdmissionPart | None = None
     rollouts: RolloutsPart | None = None
+    rings: Sequence[str] = ()
     diagnose: Diagnose | None = None
     learn_activity: LearnActivity | None = None
     pseudonym_key: PseudonymKey | None = None

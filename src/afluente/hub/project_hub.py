@@ -98,7 +98,7 @@ def project_parts(workspace: Workspace) -> HubParts:
     ]
     repository = open_updates(workspace)
     pulse = HubPulse(database, clock, free_bytes=landing.free_bytes)
-    rollouts = RolloutDesk(database, clock, repository)
+    rollouts = RolloutDesk(database, clock, repository, rings=settings.rings)
     draw_verdicts = partial(_diagnose, workspace)
     background += [
         repeating("pulse", PULSE_SECONDS, pulse.beat),
@@ -126,6 +126,7 @@ def project_parts(workspace: Workspace) -> HubParts:
         uploads=uploads,
         admission=admission,
         rollouts=rollouts,
+        rings=settings.rings,
         diagnose=draw_verdicts,
         learn_activity=activity.learn,
         pseudonym_key=_pseudonym_key(workspace, settings),

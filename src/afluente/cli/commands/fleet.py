@@ -51,7 +51,8 @@ def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
     from afluente.fleet import enrolment, sites
     from afluente.fleet.municipality_file import read_municipalities
 
-    wanted = read_municipalities(Path(arguments.file))
+    fleet = workspace.project.fleet
+    wanted = read_municipalities(Path(arguments.file), rings=() if fleet is None else fleet.rings)
     hub = hub_address(arguments.hub)
     by, now = _who(arguments), workspace.clock.now()
     with writing(arguments.output, console.out) as out:

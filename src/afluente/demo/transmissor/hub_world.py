@@ -128,7 +128,7 @@ def open_hub(project: Path, *, clock: LeapingClock, central: str) -> Iterator[Hu
         keys = UpdateKeys(*([Secret(update_keys[name]) for name in names] for names in UPDATE_KEYS))
         repository = UpdateRepository(fleet_folder(workspace) / "updates", keys, clock)
         repository.create()
-        desk = RolloutDesk(parts.database, clock, repository, gate=GATE)
+        desk = RolloutDesk(parts.database, clock, repository, gate=GATE, rings=parts.rings)
         made = replace(
             parts,
             rollouts=desk,

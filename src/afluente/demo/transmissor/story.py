@@ -133,7 +133,7 @@ def _sites(folder: Path, count: int) -> list[NewSite]:
     """Some of the file, the first ring always among them."""
     if count < LEAST_SITES:
         raise AfluenteError("demo.sites", f"{count} sites are too few: {LEAST_SITES} or more")
-    wanted = read_municipalities(folder / "municipios.csv")
+    wanted = read_municipalities(folder / "municipios.csv", rings=RINGS)
     pilots = [site for site in wanted if site.ring == RINGS[0]]
     others = [site for site in wanted if site.ring != RINGS[0]]
     return [*pilots, *others][:count]

@@ -22,6 +22,7 @@ from afluente.state import audit_chain, events
 from afluente.state.fleet_schema import AGENTS
 
 GATE = GateRule(least_healthy=1, least_healthy_share=0.5, least_offered_share=1.0, soak_seconds=600)
+ORDER = ("canary", "early", "all")
 
 
 class Fleet:
@@ -40,9 +41,8 @@ class Fleet:
 
     def start(self, version: str = "1.1.0", **options: object) -> Rollout:
         with self.world.database.write() as connection:
-            return rollouts.start(
-                connection, version, by="ana", reason="new", at=self.world.clock.now(), gate=GATE, **options
-            )
+            given = {"order": ORDER, "gate": GATE, **options}
+            return rollouts.start(connection, version, by="ana", reason="new", at=self.world.clock.now(), **given)
 
     def offered(self, site: str) -> SignedDocument | None:
         with self.world.database.write() as connection:
