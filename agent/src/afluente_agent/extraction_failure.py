@@ -9,7 +9,7 @@ import errno
 
 from afluente_agent.catalogue import ListQuery
 from afluente_agent.errors import AgentError, ExtractionError, PecError
-from afluente_agent.guard import drifted
+from afluente_agent.guard import drifted, not_readable
 from afluente_agent.protocol import fact_codes
 
 
@@ -35,6 +35,8 @@ def translated(query: ListQuery, error: Exception, *, seconds: float) -> AgentEr
             )
         case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
             return drifted(query, "tabela ou coluna")
+        case asyncpg.InsufficientPrivilegeError():
+            return not_readable(query)
         case asyncpg.DataCorruptedError() | asyncpg.IndexCorruptedError():
             return PecError(
                 fact_codes.DB_CORRUPTED,

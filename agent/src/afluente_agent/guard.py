@@ -73,12 +73,15 @@ WITH RECURSIVE family AS (
   SELECT unnest($1::oid[]) AS oid
   UNION
   SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN family f ON f.oid = i.inhparent)
-SELECT c.relname::text
-  FROM family f
-  LEFT JOIN pg_catalog.pg_class c ON c.oid = f.oid
-  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.oid IS NULL OR n.nspname <> 'public' OR c.relkind NOT IN ('r', 'p', 'm')
-    OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND NOT pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
+SELECT is_forbidden
+  FROM (
+    SELECT c.oid, c.oid IS NULL OR n.nspname <> 'public' OR c.relkind NOT IN ('r', 'p', 'm') AS is_forbidden
+      FROM family f
+      LEFT JOIN pg_catalog.pg_class c ON c.oid = f.oid
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) AS seen
+ WHERE is_forbidden
+    OR NOT pg_catalog.has_table_privilege(oid, 'SELECT') AND NOT pg_catalog.has_any_column_privilege(oid, 'SELECT')
+ ORDER BY is_forbidden DESC
  LIMIT 1
 """
 
@@ -100,7 +103,7 @@ async def checked(connection: asyncpg.Connection, query: ListQuery, *, since: in
     """Judge a query inside the caller's read-only transaction. `since` is the first day (yyyymmdd) of its window.
 
     CatalogueError (`query.refused`) for what may not be asked; ExtractionError (`query.schema_drift`) when this PEC
-    has not the tables, columns or types that the query needs.
+    has not the tables, columns or types that the query needs, or lets the role not read them (`db.not_readable`).
     """
     if not connection.is_in_transaction() or await connection.fetchval("SHOW transaction_read_only") != "on":
         raise AssertionError("a query is judged in a read-only transaction only")
@@ -139,13 +142,7 @@ async def _prepare(
     except asyncpg.DatatypeMismatchError:
         raise drifted(query, "tipo") from None
     except asyncpg.InsufficientPrivilegeError:
-        raise ExtractionError(
-            fact_codes.DB_NOT_READABLE,
-            f"o usuário do banco não pode ler uma tabela da lista {query.name}",
-            f"list {query.name}: the role may not read a table",
-            "Peça a quem cuida do PEC a permissão de leitura do usuário esus_leitura.",
-            evidence={"list": query.name},
-        ) from None
+        raise not_readable(query) from None
     except asyncpg.QueryCanceledError:
         raise refused(query, "timeout") from None
     except asyncpg.PostgresError as error:
@@ -202,9 +199,9 @@ async def _check_tree(connection: asyncpg.Connection, query: ListQuery, tree: st
     for row in await connection.fetch(_BAD_FUNCTIONS, sorted(functions), sorted(operators)):
         if not _is_harmless(row["schema"], row["name"], row["volatility"]):
             raise refused(query, "function")
-    relation = await connection.fetchrow(_BAD_RELATION, sorted(_oids(_RELATION.findall(tree))))
-    if relation is not None:
-        raise refused(query, "relation")
+    is_forbidden = await connection.fetchval(_BAD_RELATION, sorted(_oids(_RELATION.findall(tree))))
+    if is_forbidden is not None:
+        raise refused(query, "relation") if is_forbidden else not_readable(query)
 
 
 def _is_harmless(schema: str, name: str, volatility: str) -> bool:
@@ -236,6 +233,16 @@ def drifted(query: ListQuery, what: str) -> ExtractionError:
         f"list {query.name}: '{what}' is not there or has another type in this version of PEC",
         "Nada a fazer aqui: a equipe da central ajusta a lista para esta versão do PEC.",
         evidence={"list": query.name, "relation": what},
+    )
+
+
+def not_readable(query: ListQuery) -> ExtractionError:
+    return ExtractionError(
+        fact_codes.DB_NOT_READABLE,
+        f"o usuário do banco não pode ler uma tabela da lista {query.name}",
+        f"list {query.name}: the role may not read a table",
+        "Peça a quem cuida do PEC a permissão de leitura do usuário esus_leitura.",
+        evidence={"list": query.name},
     )
 
 

@@ -201,12 +201,20 @@ async def read_installation(connection: asyncpg.Connection) -> Installation:
         async with connection.transaction(readonly=True):
             rows = await connection.fetch(_CONFIGURED)
             server_version = int(await connection.fetchval("SHOW server_version_num"))
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError):
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        raise PecError(
+            fact_codes.DB_NOT_PEC,
+            "o banco responde e não é o do PEC: não há nele a tabela tb_config_sistema",
+            "the database is not PEC's: it has no tb_config_sistema",
+            "Confira se este é o banco do PEC (esus), ou se o PEC mudou de máquina.",
+            evidence={"table": "tb_config_sistema"},
+        ) from None
+    except asyncpg.InsufficientPrivilegeError:
         raise PecError(
             fact_codes.DB_NOT_READABLE,
             "a tabela tb_config_sistema do PEC não pode ser lida",
             "tb_config_sistema cannot be read",
-            "Confira se este é o banco do PEC (esus) e se o usuário esus_leitura tem permissão de leitura.",
+            "Confira se o usuário esus_leitura tem permissão de leitura.",
             evidence={"table": "tb_config_sistema"},
         ) from None
     values = {row["co_config_sistema"]: row["ds_texto"] or row["ds_inteiro"] or "" for row in rows}

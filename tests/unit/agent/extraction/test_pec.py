@@ -48,7 +48,7 @@ def test_a_database_that_is_not_pecs_is_said(pec: PecAddress, as_owner: Callable
     as_owner("DROP TABLE tb_config_sistema")
     with pytest.raises(PecError) as refused:
         installed(pec)
-    assert refused.value.code == "db.not_readable"
+    assert refused.value.code == "db.not_pec"
 
 
 @pytest.mark.parametrize(
