@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from afluente.core.clock import Clock
 from afluente.core.errors import AfluenteError
@@ -18,10 +18,12 @@ from afluente.core.ids import new_id
 from afluente.core.tables import TableName
 from afluente.fleet import bronze_queue, facts
 from afluente.fleet.bronze import Kept, LakeBronze
+from afluente.fleet.bronze_expiry import expire
 from afluente.fleet.due import LONGEST_WAIT
 from afluente.fleet.landed import OpenLanded
 from afluente.fleet.transmission import Transmission
 from afluente.lake.lake import TARGET_BYTES, Lake
+from afluente.state import audit_chain
 from afluente.state.database import Database
 from afluente_agent.protocol import fact_codes
 
@@ -32,8 +34,9 @@ _log = logging.getLogger(__name__)
 class KeeperSettings:
     """A batch is made of what waits when there is enough of it, or when the oldest has waited long enough.
 
-    A table whose files below half the target are so many is compacted, at most once in `compact_seconds`; files that
-    only versions older than `history_hours` need are deleted then.
+    A table whose files below half the target are so many is compacted, at most once in `compact_seconds`; lines that
+    stand no more and began `expire_days` ago (None: however old) are deleted then, and the files that only versions older
+    than `history_hours` need.
     """
 
     batch_transmissions: int = 500
@@ -47,6 +50,7 @@ class KeeperSettings:
     compact_seconds: float = 6 * 3600
     target_bytes: int = TARGET_BYTES
     history_hours: float = 168
+    expire_days: float | None = None
 
 
 class BronzeKeeper:
@@ -84,7 +88,7 @@ class BronzeKeeper:
         return total
 
     def compact_due(self) -> int:
-        """Join the small files of the tables that have many, and delete what nobody needs; how many tables."""
+        """Join the small files of the tables that have many, and delete what is past its time; how many tables."""
         at = self._clock.now()
         with self._database.read() as connection:
             lists = bronze_queue.last_compacted(connection)
@@ -163,17 +167,34 @@ class BronzeKeeper:
         if snapshot is None:
             return False
         small = sum(file.size_bytes < settings.target_bytes // 2 for file in snapshot.live)
-        if small < settings.compact_files:
+        if small < settings.compact_files and settings.expire_days is None:
             return False
+        at = self._clock.now()
         try:
-            self._lake.optimize(table, settings.target_bytes)
+            if settings.expire_days is not None:
+                self._expire(table, at, days=settings.expire_days)
+            if small >= settings.compact_files:
+                self._lake.optimize(table, settings.target_bytes)
             self._lake.vacuum(table, settings.history_hours, dry_run=False, full=True)
         except AfluenteError as error:
             _log.error("a bronze table was not compacted", extra={"code": error.code, "list": list_name})
             return False
         with self._database.write() as connection:
-            bronze_queue.compacted(connection, list_name, at=self._clock.now())
+            bronze_queue.compacted(connection, list_name, at=at)
         return True
+
+    def _expire(self, table: TableName, at: datetime, *, days: float) -> None:
+        gone = expire(self._lake, table, before=at - timedelta(days=days))
+        if gone:
+            with self._database.write() as connection:
+                audit_chain.record(
+                    connection,
+                    at=at,
+                    actor="hub",
+                    action="retention.expired",
+                    subject=str(table),
+                    payload={"lines": gone},
+                )
 
     @contextmanager
     def _turn(self, list_name: str) -> Iterator[bool]:

@@ -146,7 +146,9 @@ def open_keeper(workspace: Workspace) -> BronzeKeeper:
         workspace.lake,
         clock=workspace.clock,
         open_landed=_landing(workspace).open,
-        settings=KeeperSettings(age_seconds=settings.limits.bronze_seconds),
+        settings=KeeperSettings(
+            age_seconds=settings.limits.bronze_seconds, expire_days=settings.retention.bronze_days or None
+        ),
     )
 
 

@@ -179,7 +179,8 @@ class Lake:
         """Make a plan pinned to `snapshot` (None: the table is to be made).
 
         upsert takes `keys`: rows whose key comes again are replaced (null equals null; a repeated new key is
-        refused). replace_rows takes `column` and `values`: rows that hold one of them are superseded by `files`.
+        refused); delete takes `keys` too, and `files` that hold the keys of the rows that go. replace_rows takes
+        `column` and `values`: rows that hold one of them are superseded by `files`.
         replace_partitions replaces the partitions of `files` and those of `partitions`. `also` and `seen` make one
         commit of many transactions (see Commit).
         """

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from afluente.core.tables import DataFile, TableName
 
-Mode = Literal["create", "replace", "append", "upsert", "replace_partitions", "replace_rows", "optimize"]
+Mode = Literal["create", "replace", "append", "upsert", "replace_partitions", "replace_rows", "delete", "optimize"]
 
 
 @dataclass(frozen=True, slots=True)

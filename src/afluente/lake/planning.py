@@ -42,8 +42,9 @@ def make_plan(
 ) -> Commit:
     """A plan pinned to `snapshot` (None: the table is made).
 
-    `keys` serve upsert; `column` and `values` serve replace_rows; replace_partitions replaces the partitions of
-    `files` and those named in `partitions`, which may become empty.
+    `keys` serve upsert, and delete, whose `files` hold the keys of the rows that go and are not part of the commit;
+    `column` and `values` serve replace_rows; replace_partitions replaces the partitions of `files` and those named in
+    `partitions`, which may become empty.
     """
     if snapshot is not None and snapshot.is_foreign:
         raise foreign_table(table, snapshot.obstacle)
@@ -56,6 +57,10 @@ def make_plan(
                 check_keys(store, table, schema, files, keys)
             else:
                 rewrite = without_keys(store, snapshot, files, keys)
+        case "delete":
+            if snapshot is None:
+                raise LakeError("lake.table_missing", f"table {table} does not exist", hint="")
+            rewrite, files = without_keys(store, snapshot, files, keys), ()
         case "replace_rows":
             if not column:
                 raise LakeError("lake.plan", f"replace_rows on {table} needs a column", hint="such as _source")

@@ -18,11 +18,15 @@ UPDATE_ROLES = ("root", "targets", "snapshot", "timestamp")
 
 @dataclass(frozen=True, slots=True)
 class FleetRetention:
-    """For how many days loaded uploads, facts and the access log are kept."""
+    """For how many days loaded uploads, facts and the access log are kept.
+
+    Lines of bronze that no longer stand are deleted after `bronze_days`; 0 keeps them.
+    """
 
     landing_days: int = 7
     facts_days: int = 400
     access_days: int = 1826
+    bronze_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

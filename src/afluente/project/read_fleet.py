@@ -118,11 +118,12 @@ def _retention(fields: Fields) -> FleetRetention:
         return FleetRetention()
     inner = Fields(node, fields.mistakes, "'retention' of 'fleet'")
     known = FleetRetention()
-    inner.only(("landing_days", "facts_days", "access_days"))
+    inner.only(("landing_days", "facts_days", "access_days", "bronze_days"))
     return FleetRetention(
         landing_days=inner.integer("landing_days", known.landing_days, minimum=1),
         facts_days=inner.integer("facts_days", known.facts_days, minimum=30),
         access_days=inner.integer("access_days", known.access_days, minimum=180),
+        bronze_days=inner.integer("bronze_days", known.bronze_days),
     )
 
 

@@ -53,7 +53,7 @@ def test_everything_that_may_be_said_is_read(read):
         "  central: secret:env:CENTRAL\n"
         "  rings: [house, pilot, all]\n"
         "  update_keys: {timestamp: secret:env:T, snapshot: [secret:env:S1, secret:env:S2]}\n"
-        "  retention: {landing_days: 3, facts_days: 90, access_days: 365}\n"
+        "  retention: {landing_days: 3, facts_days: 90, access_days: 365, bronze_days: 400}\n"
         "  limits: {heartbeat_seconds: 60, bytes_per_second: 1000000, loads_at_once: 1, requests_at_once: 10,"
         " connections: 20, bronze_seconds: 60}\n"
     ).fleet
@@ -62,7 +62,7 @@ def test_everything_that_may_be_said_is_read(read):
     assert fleet.central == SecretReference("env", "CENTRAL")
     assert fleet.rings == ("house", "pilot", "all")
     assert [key.target for key in fleet.update_keys["snapshot"]] == ["S1", "S2"]
-    assert fleet.retention == FleetRetention(3, 90, 365)
+    assert fleet.retention == FleetRetention(3, 90, 365, 400)
     assert fleet.limits == FleetLimits(60, 1_000_000, 1, 10, 20, bronze_seconds=60)
 
 

@@ -16,8 +16,9 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fleet_world.fleet_river import SENDINGS, SITES, TABLE, River, State
 from tests.sail import sail_server
-from tests.unit.fleet.loading.fleet_loading_world import COLUMNS, delete_line, insert_line, packed
+from tests.unit.fleet.loading.fleet_loading_world import COLUMNS
 
 from afluente.cli.fingerprint import fingerprint
 from afluente.cli.table_owner import owner_and_maker
@@ -36,11 +37,6 @@ from afluente.runs.plan import Step
 from afluente.runs.steps.conform_step import ConformStep
 from afluente.runs.steps.present import present_files
 from afluente.runs.steps.workspace import Workspace
-
-TABLE = TableName("bronze", "pessoas")
-SITES = ("a", "b", "c")
-START = datetime(2026, 3, 2, 10, tzinfo=UTC)
-State = dict[str, str | None]
 
 PROJECT = """name: rede
 timezone: America/Sao_Paulo
@@ -78,57 +74,6 @@ schema:
 """
 
 
-@dataclass
-class River:
-    """Sites that transmit into bronze, and what stands at each."""
-
-    lake: Lake
-    stands: dict[str, State] = field(default_factory=dict)
-    sent: int = 0
-    contents: dict[str, bytes] = field(default_factory=dict)
-    waiting: list[Transmission] = field(default_factory=list)
-
-    def whole(self, site: str, rows: Mapping[str, str | None]) -> None:
-        self._send(site, "full", [insert_line([key, None, value]) for key, value in rows.items()])
-        self.stands[site] = dict(rows)
-
-    def delta(self, site: str, rows: Mapping[str, str | None], gone: set[str]) -> None:
-        """A site without a whole list sends one."""
-        if site not in self.stands:
-            self.whole(site, rows)
-            return
-        taken = gone & set(self.stands[site]) - set(rows)
-        lines = [insert_line([key, None, value]) for key, value in rows.items()]
-        self._send(site, "delta", [*lines, *map(delete_line, sorted(taken))])
-        kept = {key: value for key, value in self.stands[site].items() if key not in taken}
-        self.stands[site] = kept | dict(rows)
-
-    def keep(self) -> None:
-        """What waits comes into bronze in one batch."""
-        if self.waiting:
-            batch, self.waiting = self.waiting, []
-            LakeBronze(self.lake, clock=SystemClock()).keep(batch, self._open)
-
-    def expected(self) -> list[tuple[str, str, str | None]]:
-        return sorted((site, key, value) for site, rows in self.stands.items() for key, value in rows.items())
-
-    def _send(self, site: str, kind: str, lines: list[bytes]) -> None:
-        self.sent += 1
-        name = str(uuid.uuid4())
-        self.contents[name] = packed(lines)
-        started = START + timedelta(microseconds=self.sent)
-        self.waiting.append(
-            Transmission(
-                name, site, "", "pessoas", kind, "", len(lines), len(self.contents[name]), "", "s", COLUMNS,  # type: ignore[arg-type]
-                1, 0, started, name, 1,
-            )
-        )  # fmt: skip
-
-    @contextmanager
-    def _open(self, path: str) -> Iterator[BinaryIO]:
-        yield io.BytesIO(self.contents[path])
-
-
 @pytest.fixture(scope="module", params=["duckdb", "spark"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with ExitStack() as opened:
@@ -140,15 +85,6 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield made
 
 
-KEYS = st.sampled_from("123456")
-ROWS = st.dictionaries(KEYS, st.none() | st.sampled_from(["7", "8", ""]), max_size=5)
-SENDINGS = st.lists(
-    st.tuples(st.sampled_from(SITES), st.sampled_from(["whole", "delta", "keep"]), ROWS, st.sets(KEYS, max_size=4)),
-    min_size=1,
-    max_size=12,
-)
-
-
 @settings(max_examples=15, deadline=None)
 @given(SENDINGS)
 def test_what_is_present_is_the_last_state_of_each_site(
@@ -157,23 +93,12 @@ def test_what_is_present_is_the_last_state_of_each_site(
     sendings: list[tuple[str, str, State, set[str]]],
 ) -> None:
     river = River(Lake(str(tmp_path_factory.mktemp("lake")), project_name="t"))
-    for site, kind, rows, gone in sendings:
-        if kind == "whole":
-            river.whole(site, rows)
-        elif kind == "delta":
-            river.delta(site, rows, gone)
-        else:
-            river.keep()
-    river.whole("a", {"1": None})
-    river.keep()
-    bronze = river.lake.snapshot(TABLE)
-    before = {path.name for path in Path(bronze.address).glob("*.parquet")}
-    with present_files(engine, river.lake, bronze) as files:
-        engine.register("found", [f"{bronze.address}/{file.path}" for file in files], bronze.schema)
-        found = engine.query("SELECT site, cns, peso FROM found").to_pylist()
-        engine.drop("found")
-    assert sorted((row["site"], row["cns"], row["peso"]) for row in found) == river.expected()
-    assert {path.name for path in Path(bronze.address).glob("*.parquet")} == before
+    river.whole("a", {"1": "0"})
+    river.play(sendings)
+    bronze = Path(river.lake.address(TABLE))
+    before = {path.name for path in bronze.glob("*.parquet")}
+    assert river.present(engine) == river.expected()
+    assert {path.name for path in bronze.glob("*.parquet")} == before
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from afluente.fleet.landed import plain_files
 from afluente.fleet.retention import RetentionPolicy, retain
 from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.lake.lake import Lake
+from afluente.state import audit_chain
 from afluente.state.database import open_state
 from afluente.state.fleet_schema import TRANSMISSIONS
 
@@ -186,6 +187,27 @@ def test_small_files_are_joined_and_old_ones_deleted_without_a_change_for_reader
     base = loaded(world, "s1", "3", kind="delta", base=sent[-1])
     keeper.keep_due(is_all=True)
     assert lines(lake)[base] == 1
+
+
+def test_lines_that_stand_no_more_are_deleted_after_their_days_files_and_all(world: World, tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"), project_name="t")
+    world.add_sites("s1")
+    base = loaded(world, "s1", "12")
+    keeper = world.keeper(lake, expire_days=30, history_hours=0, compact_seconds=3600)
+    keeper.keep_due(is_all=True)
+    whole = loaded(world, "s1", "1")
+    keeper.keep_due(is_all=True)
+    keeper.compact_due()
+    assert lines(lake)[base] == 2
+    world.later(seconds=31 * 86400)
+    assert keeper.compact_due() == 1
+    assert base not in lines(lake)
+    assert lines(lake)[whole] == 2
+    with world.database.read() as connection:
+        (told,) = audit_chain.entries(connection, subject="bronze.hipertensos")
+    assert (told.action, told.payload) == ("retention.expired", {"lines": 2})
+    kept = {path for path in Path(lake.address(TABLE)).rglob("*.parquet") if "_delta_log" not in path.parts}
+    assert kept == {Path(path) for path in lake.snapshot(TABLE).files}
 
 
 def test_a_landed_file_that_waits_for_bronze_is_not_deleted_by_retention(world: World, lake: Lake) -> None:
