@@ -57,7 +57,13 @@ def agents_app(parts: HubParts, threads: Threads) -> FastAPI:
     """The app; it publishes no description of itself."""
     app = FastAPI(title="Afluente: agents", openapi_url=None)
     answer_errors(app, parts.clock)
-    app.add_middleware(Bounds, settings=parts.settings, clock=parts.clock, is_buffering=False)
+    app.add_middleware(
+        Bounds,
+        settings=parts.settings,
+        clock=parts.clock,
+        is_buffering=False,
+        headers=((b"cache-control", b"no-store"),),
+    )
     door = AgentsDoor(parts, threads)
     for method, path, answer in (
         ("POST", "/v1/enrol", door.enrol),

@@ -68,7 +68,7 @@ async def read_bounded(
 class Bounds:
     """Refuses what is too much before the app sees it. With `is_buffering` the body is read and bounded here.
 
-    `headers` are added to every answer.
+    `headers` are added to every answer that does not have them.
     """
 
     def __init__(
@@ -114,7 +114,9 @@ class Bounds:
         async def watched(message: Message) -> None:
             nonlocal has_started
             if not has_started and message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *self._headers]
+                headers = list(message.get("headers", ()))
+                said = {name for name, _ in headers}
+                message["headers"] = headers + [(name, value) for name, value in self._headers if name not in said]
             has_started = True
             await send(message)
 
