@@ -10,6 +10,7 @@ than the newest seen; every list is checked whole before the first is run.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from afluente_agent import documents
 from afluente_agent.errors import CatalogueError
 from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.messages import MAX_TEXT, MessageError, SignedDocument, from_json
+from afluente_agent.protocol.pec_range import read_range
 
 MAX_SQL_CHARACTERS = MAX_TEXT * 8
 MAX_COLUMNS = 200
@@ -28,7 +30,6 @@ MAX_SECONDS = 3 * 3600
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")
 _COLUMN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TAKEN_NAMES = frozenset({"site", "op", "row_key", "row_hash", "updated_at"})
-_VERSION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,6}){0,4})?")
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
 IdentityClass = Literal["none", "key", "name", "cpf", "cns", "birth", "contact", "address", "professional"]
@@ -59,7 +60,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """One list. `key` names the columns that tell its rows apart; `pec_from` <= PEC's version < `pec_before`."""
+    """One list. `key` names the columns that tell its rows apart; `pec` the versions of PEC it was written for."""
 
     name: str
     sql: tuple[str, ...]
@@ -70,8 +71,8 @@ class ListQuery:
     most_rows: int
     most_seconds: int
     most_bytes: int
-    pec_from: str = ""
-    pec_before: str = ""
+    pec: str = ""
+    """Such as `>=5.2,<5.4` (see `protocol/pec_range.py`); empty is every version."""
     window: Window | None = None
 
     @property
@@ -80,10 +81,7 @@ class ListQuery:
 
     def fits(self, pec_version: str) -> bool:
         """Whether the query was made for this version of PEC."""
-        here = _numbers(pec_version)
-        if self.pec_from and here < _numbers(self.pec_from):
-            return False
-        return not self.pec_before or here < _numbers(self.pec_before)
+        return read_range(self.pec).has(pec_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +91,16 @@ class Catalogue:
     lists: tuple[ListQuery, ...]
 
     def for_version(self, pec_version: str) -> tuple[ListQuery, ...]:
-        """The lists made for this version of PEC; of one name the first that fits."""
-        found: dict[str, ListQuery] = {}
+        """The lists made for this version of PEC, one of each name."""
+        return tuple(query for query in self.lists if query.fits(pec_version))
+
+    def outgrown(self, pec_version: str) -> tuple[str, ...]:
+        """The names of the lists of which this version of PEC is newer than every one they were written for."""
+        names = dict.fromkeys(query.name for query in self.lists)
+        past = {query.name: True for query in self.lists}
         for query in self.lists:
-            if query.fits(pec_version):
-                found.setdefault(query.name, query)
-        return tuple(found.values())
+            past[query.name] &= read_range(query.pec).is_past(pec_version)
+        return tuple(name for name in names if past[name])
 
 
 def open_catalogue(document: SignedDocument, *, hub_keys: Collection[str], newest_version: int) -> Catalogue:
@@ -126,6 +128,12 @@ def read_catalogue(body: str) -> Catalogue:
         if fault:
             name = query.name if _NAME.fullmatch(query.name) else "?"
             raise _refused(f"a lista {name} do catálogo não pode ser usada", f"list {name}: {fault}")
+    for first, second in itertools.combinations(catalogue.lists, 2):
+        if first.name == second.name and read_range(first.pec).meets(read_range(second.pec)):
+            raise _refused(
+                f"a lista {first.name} está duas vezes no catálogo para a mesma versão do PEC",
+                f"list {first.name} stands twice for one version of PEC",
+            )
     return catalogue
 
 
@@ -147,8 +155,8 @@ def _fault(query: ListQuery) -> str:
         (0 < query.most_seconds <= MAX_SECONDS, "its limit of time is out of bounds"),
         (0 < query.most_bytes <= MAX_BYTES, "its limit of bytes is out of bounds"),
         (
-            _VERSION.fullmatch(query.pec_from) and _VERSION.fullmatch(query.pec_before),
-            "its PEC versions are no versions",
+            _is_range(query.pec),
+            "its `pec` is no range of versions such as '>=5.2,<5.4'",
         ),
         (query.window is None or _is_window(query, query.window), "its window is not over an integer column of days"),
     )
@@ -160,8 +168,12 @@ def _is_window(query: ListQuery, window: Window) -> bool:
     return is_column and 1 <= window.overlap_days <= 3650 and 1 <= window.full_every_days <= 366
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+def _is_range(text: str) -> bool:
+    try:
+        read_range(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refused(message_pt: str, message_en: str) -> CatalogueError:

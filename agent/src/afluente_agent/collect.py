@@ -127,7 +127,8 @@ async def _collect(
         fitting = catalogue.for_version(version)
         queries = [one for one in fitting if only in ("", one.name)]
         rows = lists = 0
-        failed: list[AgentError] = [] if fitting or not catalogue.lists else [_not_for(version)]
+        outgrown = catalogue.outgrown(version) if fitting else tuple({one.name for one in catalogue.lists})
+        failed: list[AgentError] = [_not_for(version, outgrown)] if outgrown else []
         for query in queries:
             try:
                 async with connected(address) as connection:
@@ -195,11 +196,11 @@ async def _one(
     return extracted.rows
 
 
-def _not_for(version: str) -> CatalogueError:
+def _not_for(version: str, lists: tuple[str, ...]) -> CatalogueError:
     return CatalogueError(
         fact_codes.CATALOGUE_NOT_FOR_VERSION,
-        f"o catálogo não tem listas para o PEC {version}",
-        f"no list of the catalogue is for PEC {version}",
+        f"o PEC {version} é mais novo que as listas do catálogo: {', '.join(sorted(lists)[:10])}",
+        f"nobody wrote these lists of the catalogue for PEC {version}: {', '.join(sorted(lists)[:10])}",
         "Nada a fazer aqui: a equipe da central prepara as listas para esta versão do PEC.",
         evidence={"version": version},
     )

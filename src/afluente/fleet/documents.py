@@ -118,8 +118,15 @@ def publish(
 ) -> SignedDocument:
     """Sign the next version of a document and keep it, in the audit log too. Needs a write transaction. FleetError.
 
-    `name` is a site or `default` for a configuration, and the PEC versions (`5.3`, `5.*`, `default`) for a catalogue.
+    `name` is a site or `default` for a configuration, and `default` for a catalogue, whose lists say for which versions
+    of PEC they are.
     """
+    if kind == "catalogue" and name != DEFAULT:
+        raise FleetError(
+            "fleet.catalogue_name",
+            f"a catalogue has no name of its own, such as '{name[:40]}'",
+            hint="publish one for all, as 'default', and say in each list: pec: \">=5.2,<5.4\"",
+        )
     if PSEUDONYM_KEY in content:
         raise FleetError(
             "fleet.document_secret",
@@ -167,12 +174,11 @@ def next_version(connection: sa.Connection, kind: DocumentKind) -> int:
     return max([FIRST_VERSION, *(connection.execute(one).scalar_one() or 0 for one in taken)]) + 1
 
 
-def newest_places(connection: sa.Connection, site: str, *, pec_version: str) -> tuple[Place, Place]:
-    """Where the newest configuration published for a site stands, and the newest catalogue for its PEC."""
-    names = _catalogue_names(pec_version)
-    newest = {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"names": list({site, *names})})}
+def newest_places(connection: sa.Connection, site: str) -> tuple[Place, Place]:
+    """Where the newest configuration published for a site stands, and the newest catalogue."""
+    newest = {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"names": [site, DEFAULT]})}
     configuration = _first_place("configuration", (site, DEFAULT), newest) or Place(DEFAULT, FIRST_VERSION)
-    return configuration, _first_place("catalogue", names, newest) or Place(DEFAULT, 0)
+    return configuration, _first_place("catalogue", (DEFAULT,), newest) or Place(DEFAULT, 0)
 
 
 def document_at(connection: sa.Connection, kind: DocumentKind, place: Place, *, signer: HubSigner) -> SignedDocument:
@@ -203,12 +209,6 @@ def signed_again(kept: SignedDocument, *, signer: HubSigner) -> SignedDocument |
 def configuration_body(content: Mapping[str, Json], *, name: str, version: int) -> str:
     """The text to be signed of a configuration."""
     return _body(content, name=name, version=version)
-
-
-def _catalogue_names(pec_version: str) -> list[str]:
-    parts = pec_version.split(".")[:4] if pec_version else []
-    exact = [".".join(parts)] if parts else []
-    return [*exact, *(".".join([*parts[:size], "*"]) for size in range(len(parts) - 1, 0, -1)), DEFAULT]
 
 
 def _first_place(kind: DocumentKind, names: Sequence[str], newest: Mapping[tuple[str, str], int]) -> Place | None:

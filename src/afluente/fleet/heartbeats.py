@@ -145,7 +145,7 @@ def register_heartbeat(
         learn_activity(connection, identity.site, row.timezone, at)
     update = rollout_offers.offer(connection, identity, at=at, signer=signer) if row.has_rollouts else None
     given = remedies.to_give(connection, identity.site, at=at)
-    published, catalogue = documents.newest_places(connection, identity.site, pec_version=heartbeat.pec_version)
+    published, catalogue = documents.newest_places(connection, identity.site)
 
     return HeartbeatAnswer(
         hub_time=int(at.timestamp()),

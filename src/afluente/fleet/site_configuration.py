@@ -89,7 +89,7 @@ def configuration_at_enrolment(
     pseudonym_key: PseudonymKey | None,
 ) -> SignedDocument:
     """The configuration for an agent that has none, and this key. Needs a write transaction, and is its last work. FleetError."""
-    base, _ = newest_places(connection, site, pec_version="")
+    base, _ = newest_places(connection, site)
     own = kept(connection, site)
     terms = (Terms() if own is None else own.terms).sealed(pseudonym_key, public_key)
     if own is None and terms.is_empty:

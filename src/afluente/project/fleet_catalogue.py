@@ -1,6 +1,7 @@
 """The lists of the fleet's catalogue as tables of the project: the hub keeps each in bronze, under its own name.
 
-Invariant: nothing here judges a catalogue, which is done before it is signed; what is read is what a table holds.
+Invariant: what a list may ask of PEC is judged before it is signed, not here; here it is what a table holds, and for which
+versions of PEC each list is, one list a version.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from afluente.core.errors import Place
 from afluente.core.tables import TableName
 from afluente.project.mistakes import Mistakes
 from afluente.project.yaml_node import Node
+from afluente_agent.protocol.pec_range import PecRange, read_range
 
 FILE = "catalogo.yaml"
 BEFORE = ("site", "op", "row_key", "row_hash", "_kind")
@@ -45,6 +47,7 @@ def read_fleet_lists(node: Node, mistakes: Mistakes) -> list[FleetList]:
         mistakes.add("project.missing_key", "the catalogue has no 'lists'", node, hint="lists: [{name: ..., ...}]")
         return []
     found: dict[str, FleetList] = {}
+    ranges: dict[str, list[PecRange]] = {}
     for item in lists.items:
         name = item.mapping.get("name")
         columns = item.mapping.get("columns")
@@ -56,5 +59,30 @@ def read_fleet_lists(node: Node, mistakes: Mistakes) -> list[FleetList]:
             mistakes.add("project.missing_key", f"list {name.raw!r} of the catalogue names no columns", item)
             continue
         texts = tuple(one.raw for one in names if one is not None)
-        found.setdefault(name.raw, FleetList(name.raw, texts, mistakes.place(name)))
+        known = found.setdefault(name.raw, FleetList(name.raw, texts, mistakes.place(name)))
+        if known.columns != texts:
+            mistakes.add(
+                "project.wrong_value",
+                f"list {name.raw!r} of the catalogue has other columns for other versions of PEC",
+                item,
+                hint="give it the same columns everywhere, with NULL where a version has none",
+            )
+        _check_range(name.raw, item, ranges.setdefault(name.raw, []), mistakes)
     return list(found.values())
+
+
+def _check_range(name: str, item: Node, others: list[PecRange], mistakes: Mistakes) -> None:
+    """A list says its versions of PEC in the one form there is, and stands once for each version."""
+    pec = item.mapping.get("pec")
+    hint = 'pec: ">=5.2,<5.4"'
+    try:
+        if pec is not None and not pec.is_scalar:
+            raise ValueError("not a text")
+        made = read_range("" if pec is None else pec.raw)
+    except ValueError as error:
+        mistakes.add("project.wrong_value", f"'pec' of list {name!r} of the catalogue is {error}", pec, hint=hint)
+        return
+    if any(made.meets(other) for other in others):
+        message = f"list {name!r} of the catalogue stands twice for one version of PEC"
+        mistakes.add("project.repeated", message, pec or item, hint=hint)
+    others.append(made)

@@ -256,7 +256,7 @@ DOCUMENTS = sa.Table(
     _text("by_whom"),
     _moment("created_at"),
 )
-"""Signed configurations (`name` is a site, or `default`) and catalogues (`name` is a PEC version's range)."""
+"""Signed configurations (`name` is a site, or `default`) and catalogues (`name` is `default`)."""
 
 SITE_CONFIGURATIONS = sa.Table(
     "site_configurations",

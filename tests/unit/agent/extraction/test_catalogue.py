@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afluente.fleet.documents import HubSigner, new_signing_key
-from afluente_agent.catalogue import open_catalogue, read_catalogue
+from afluente_agent.catalogue import Catalogue, open_catalogue, read_catalogue
 from afluente_agent.errors import CatalogueError
 from afluente_agent.protocol.messages import SignedDocument
+from afluente_agent.protocol.pec_range import numbers_of, read_range
 from afluente_agent.pseudonym import Pseudonyms
 
 LIST = {
@@ -32,7 +33,7 @@ HUB = HubSigner.from_texts([new_signing_key()])
 
 
 def body(version: int = 3, **changed: object) -> str:
-    return json.dumps({"name": "5.*", "version": version, "lists": [{**LIST, **changed}]})
+    return json.dumps({"name": "default", "version": version, "lists": [{**LIST, **changed}]})
 
 
 def signed(text: str, version: int = 3) -> SignedDocument:
@@ -89,7 +90,9 @@ def test_an_older_catalogue_is_refused() -> None:
         {"most_rows": 10**9},
         {"most_seconds": -1},
         {"most_bytes": 10**12},
-        {"pec_from": "cinco"},
+        {"pec": ">=cinco"},
+        {"pec": "5.3"},
+        {"pec": ">=5.4,<5.3"},
         {"window": {"column": "b"}},
         {"window": {"column": "a", "overlap_days": 0}},
         {"unknown": 1},
@@ -106,15 +109,53 @@ def test_a_list_that_is_not_whole_is_refused(changed: dict[str, object]) -> None
     [("5.2.9", False), ("5.3", True), ("5.3.21", True), ("5.4", False), ("", False), ("10.1", False)],
 )
 def test_a_list_is_for_its_versions_of_pec(version: str, fits: bool) -> None:
-    catalogue = read_catalogue(body(pec_from="5.3", pec_before="5.4"))
+    catalogue = read_catalogue(body(pec=">=5.3,<5.4"))
     assert bool(catalogue.for_version(version)) == fits
 
 
-def test_the_first_list_that_fits_a_version_is_taken() -> None:
-    old, new = {**LIST, "pec_before": "5.3"}, {**LIST, "most_rows": 20}
-    catalogue = read_catalogue(json.dumps({"name": "default", "version": 1, "lists": [old, new]}))
+def both(old: str, new: str) -> Catalogue:
+    lists = [{**LIST, "pec": old}, {**LIST, "most_rows": 20, "pec": new}]
+    return read_catalogue(json.dumps({"name": "default", "version": 1, "lists": lists}))
+
+
+def test_of_one_name_the_list_for_the_version_is_taken() -> None:
+    catalogue = both("<5.3", ">=5.3,<6")
     assert [one.most_rows for one in catalogue.for_version("5.2")] == [10]
-    assert [one.most_rows for one in catalogue.for_version("5.3")] == [20]
+    assert [one.most_rows for one in catalogue.for_version("5.3.0")] == [20]
+    assert catalogue.for_version("6.0") == ()
+
+
+def test_a_list_is_outgrown_when_pec_is_newer_than_everyone_wrote_for() -> None:
+    catalogue = both("<5.3", ">=5.3,<6")
+    assert catalogue.outgrown("6.0") == catalogue.outgrown("7.1") == (LIST["name"],)
+    assert catalogue.outgrown("5.9") == catalogue.outgrown("4.0") == ()
+    assert both(">=5.1,<5.2", ">=5.3").outgrown("99") == ()
+
+
+@pytest.mark.parametrize("ranges", [("", ">=5.3"), ("<5.4", ">=5.3"), (">=5.1,<5.3", ">=5.2.9"), ("", "")])
+def test_two_lists_of_one_name_for_one_version_are_refused(ranges: tuple[str, str]) -> None:
+    with pytest.raises(CatalogueError, match="stands twice for one version of PEC"):
+        both(*ranges)
+
+
+NUMBERS = st.lists(st.integers(0, 30), min_size=1, max_size=4).map(lambda some: ".".join(map(str, some)))
+
+
+@given(least=NUMBERS, before=NUMBERS, other=NUMBERS, last=NUMBERS, version=NUMBERS)
+def test_ranges_that_do_not_meet_have_no_version_in_common(
+    least: str, before: str, other: str, last: str, version: str
+) -> None:
+    made = []
+    for text in (f">={least},<{before}", f">={other},<{last}"):
+        try:
+            made.append(read_range(text))
+        except ValueError:
+            assert not numbers_of(text[2:].partition(",")[0]) < numbers_of(text.partition("<")[2])
+            return
+    first, second = made
+    if first.has(version) and second.has(version):
+        assert first.meets(second) and second.meets(first)
+    assert not (first.has(version) and first.is_past(version))
 
 
 KEY = bytes(range(32))

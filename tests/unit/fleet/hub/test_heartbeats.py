@@ -63,7 +63,10 @@ def test_what_an_agent_says_of_itself_is_kept(world, agent):
 
 
 def test_facts_told_again_because_an_answer_was_lost_stand_once(world, agent):
-    seen = (Fact("net.dns", world.hub_time - 60, {"host": "hub"}), Fact("net.dns", world.hub_time - 30, {"host": "hub"}))
+    seen = (
+        Fact("net.dns", world.hub_time - 60, {"host": "hub"}),
+        Fact("net.dns", world.hub_time - 30, {"host": "hub"}),
+    )
     beat(world, agent, sequence=1, facts=seen)
     beat(world, agent, sequence=1, facts=seen)
     beat(world, agent, sequence=2, facts=(*seen, Fact("net.proxy", world.hub_time, {})))
@@ -134,7 +137,7 @@ def test_a_document_changed_in_the_database_is_never_given(world, agent):
         connection.execute(DOCUMENTS.update().values(body='{"hub_keys":["evil"],"version":2}'))
     assert beat(world, agent, configuration_version=1).configuration is None
     with world.database.read() as connection, pytest.raises(FleetError, match="not signed by a key of this hub"):
-        place, _ = documents.newest_places(connection, "a", pec_version="")
+        place, _ = documents.newest_places(connection, "a")
         documents.document_at(connection, "configuration", place, signer=world.signer)
 
 
