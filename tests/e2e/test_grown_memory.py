@@ -17,7 +17,7 @@ def spilled_bytes(folder: Path) -> int:
     total = 0
     for file in folder.glob("**/*"):
         try:
-            total += file.stat().st_size
+            total += file.stat().st_size if file.is_file() else 0
         except FileNotFoundError:
             continue
     return total

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,10 @@ ORPHAN_AGE_HOURS = 24.0
 
 
 class Lake:
-    """A folder (absolute path) or an s3://, gs:// or abfss:// URL. Opening it touches nothing."""
+    """A folder (absolute path) or an s3://, gs:// or abfss:// URL. Opening it touches nothing.
+
+    `temp_folder` is where what is needed for a moment is kept; None is the system's own place.
+    """
 
     def __init__(
         self,
@@ -52,10 +56,11 @@ class Lake:
         project_name: str = "",
         *,
         clock: Clock | None = None,
+        temp_folder: Callable[[], Path | None] = lambda: None,
     ) -> None:
         self.location = Location.parse(root_url)
         self.project_name = project_name
-        self._store = Store(self.location, storage_options or {})
+        self._store = Store(self.location, storage_options or {}, temp_folder)
         self._clock = clock or SystemClock()
 
     @cached_property

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -28,6 +29,7 @@ _UNSAFE = re.compile(r"[^\w.\- ()+,=@]+")
 _NAME_BYTES = 180
 _CHUNK_BYTES = 1 << 20
 _INCOMING = ".incoming"
+_ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Landing:
     def _put_local(self, source: str, name: str, stream: BinaryIO | Iterable[bytes]) -> LandedFile:
         folder = f"{self.address}/{_INCOMING}"
         os.makedirs(folder, exist_ok=True)
+        _discard_abandoned(folder)
         temporary = f"{folder}/{new_id(datetime.now(UTC))}"
         try:
             with open(temporary, "xb") as file:
@@ -111,7 +114,7 @@ class Landing:
                 os.unlink(temporary)
 
     def _put_remote(self, source: str, name: str, stream: BinaryIO | Iterable[bytes]) -> LandedFile:
-        with tempfile.TemporaryFile(prefix="afluente-landing-") as file:
+        with tempfile.TemporaryFile(prefix="landing-", dir=self._store.temp_folder()) as file:
             digest, size = _copy(stream, file)
             landed = LandedFile(_path(source, digest, name), digest, size)
             final = self.address_of(landed)
@@ -120,6 +123,16 @@ class Landing:
                 with self._store.open_write(final) as sink:
                     shutil.copyfileobj(file, sink, _CHUNK_BYTES)
             return landed
+
+
+def _discard_abandoned(folder: str) -> None:
+    """Remove what killed processes had begun to land: nothing has been written to it for a day."""
+    before = time.time() - _ABANDONED_SECONDS
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.stat().st_mtime < before:
+                    os.unlink(entry.path)
 
 
 def safe_name(name: str) -> str:

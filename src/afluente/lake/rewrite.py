@@ -80,7 +80,7 @@ class _connection:  # noqa: N801 - reads as a function at its two uses
     def __enter__(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
-        self._folder = tempfile.TemporaryDirectory(prefix="afluente-lake-")
+        self._folder = tempfile.TemporaryDirectory(prefix="lake-", dir=self._store.temp_folder())
         self._connection = duckdb.connect(
             ":memory:",
             config={

@@ -6,10 +6,11 @@ Invariant: only this file knows how the storage options of deltalake (object_sto
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from afluente.core.errors import LakeError
@@ -27,11 +28,17 @@ class StoredFile:
 
 
 class Store:
-    """Reads, writes, lists and deletes by address. Everything heavy is imported at first use."""
+    """Reads, writes, lists and deletes by address. Everything heavy is imported at first use.
 
-    def __init__(self, location: Location, options: Mapping[str, str]) -> None:
+    `temp_folder` is where what is needed for a moment is kept; None is the system's own place.
+    """
+
+    def __init__(
+        self, location: Location, options: Mapping[str, str], temp_folder: Callable[[], Path | None] = lambda: None
+    ) -> None:
         self.location = location
         self.options = dict(options)
+        self.temp_folder = temp_folder
 
     @cached_property
     def fsspec(self) -> Any:

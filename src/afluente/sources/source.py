@@ -56,12 +56,16 @@ class Landing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What a connector is given. `resolve` turns a reference into the secret at the last moment."""
+    """What a connector is given. `resolve` turns a reference into the secret at the last moment.
+
+    `temp_folder` is where what is needed for a moment is kept; None is the system's own place.
+    """
 
     project_root: Path
     resolve: Callable[[SecretReference], str]
     clock: Clock
     landing: Landing
+    temp_folder: Callable[[], Path | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

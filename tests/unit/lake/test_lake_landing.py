@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_a_stream_that_breaks_leaves_nothing(lake: Lake, tmp_path: Path) -> None
         lake.landing.put("pedidos", "a.csv", broken())
     assert lake.landing.files("pedidos") == []
     assert [path for path in (tmp_path / "lago").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_process_had_begun_to_land_goes_after_a_day(lake: Lake, tmp_path: Path) -> None:
+    lake.landing.put("pedidos", "a.csv", io.BytesIO(b"inteiro"))
+    incoming = tmp_path / "lago" / "landing" / ".incoming"
+    dead, running = incoming / "morto", incoming / "vivo"
+    for path in (dead, running):
+        path.write_bytes(b"met")
+    long_ago = time.time() - 25 * 3600
+    os.utime(dead, (long_ago, long_ago))
+    lake.landing.put("pedidos", "b.csv", io.BytesIO(b"outro"))
+    assert [path.name for path in incoming.iterdir()] == ["vivo"]
 
 
 def test_a_file_that_was_cut_is_landed_again(lake: Lake) -> None:

@@ -55,7 +55,7 @@ def _duckdb(workspace: Workspace) -> Engine:
     return open_engine(
         EngineSettings("duckdb"),
         timezone=workspace.project.timezone,
-        temp_folder=workspace.folder / "spill",
+        temp_folder=workspace.scratch.folder / "parity",
         filesystems={} if filesystem is None else {location.scheme: filesystem},
         folders=[location.root] if location.is_local else (),
     )
@@ -69,8 +69,8 @@ def _spark(workspace: Workspace, url: str) -> Engine:
     return open_engine(
         EngineSettings("spark", url, options=options),
         timezone=workspace.project.timezone,
-        temp_folder=workspace.folder / "spill",
-        stage=f"{workspace.lake.location.root}/.stage",
+        temp_folder=workspace.scratch.folder / "parity",
+        stage=workspace.stage,
         spark_options=workspace.resolved(options),
     )
 

@@ -105,8 +105,8 @@ def erase_in_files(workspace: Workspace, pattern: re.Pattern[str], *, is_dry_run
     """Files of the project's own folder that held the person: spill is removed, texts are masked. Counts by kind."""
     counts: dict[str, int] = {}
     spill = workspace.folder / "spill"
-    if spill.is_dir() and any(spill.rglob("*")):
-        counts["spill"] = sum(path.is_file() for path in spill.rglob("*"))
+    if spilled := sum(path.is_file() and path.suffix != ".lock" for path in spill.rglob("*")):
+        counts["spill"] = spilled
         if not is_dry_run:
             shutil.rmtree(spill, ignore_errors=True)
     for path in _texts(workspace.folder):

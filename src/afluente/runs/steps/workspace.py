@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from afluente.engines.engine import Engine
     from afluente.lake.lake import Lake
+    from afluente.runs.steps.scratch import Scratch
     from afluente.sources.source import Source
     from afluente.state.database import Database
 
@@ -64,7 +66,31 @@ class Workspace:
         settings = self.project.lake
         options = self.resolved(settings.options)
         url = settings.url if "://" in settings.url else str((self.project.root / settings.url).absolute())
-        return Lake(url, options, self.project.name, clock=self.clock)
+        return Lake(url, options, self.project.name, clock=self.clock, temp_folder=lambda: self.scratch.folder)
+
+    @cached_property
+    def scratch(self) -> Scratch:
+        """Where this process keeps what it needs only while it works. What killed ones left goes first."""
+        from afluente.runs.steps.scratch import Scratch
+
+        opened = Scratch(self.folder / "spill")
+        for name in opened.left:
+            self._discard_stage(name)
+        return opened
+
+    @property
+    def stage(self) -> str:
+        """Where Spark keeps the materialised tables of this process: beside the lake, for the server to see."""
+        return f"{self.lake.location.root}/.stage/{self.scratch.name}"
+
+    def _discard_stage(self, name: str) -> None:
+        folder, filesystem = f"{self.lake.location.root}/.stage/{name}", self.lake.filesystem()
+        if filesystem is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        key = self.lake.location.key(folder)
+        if filesystem.exists(key):
+            filesystem.rm(key, recursive=True)
 
     @cached_property
     def state(self) -> Database:
@@ -82,10 +108,10 @@ class Workspace:
         return open_engine(
             self.project.engine,
             timezone=self.project.timezone,
-            temp_folder=self.folder / "spill",
+            temp_folder=self.scratch.folder,
             filesystems={} if filesystem is None else {self.lake.location.scheme: filesystem},
             folders=[self.lake.location.root] if local else (),
-            stage=f"{self.lake.location.root}/.stage",
+            stage=self.stage,
             spark_options=self.resolved(self.project.engine.options),
         )
 
@@ -96,7 +122,10 @@ class Workspace:
         from afluente.sources.source import SourceContext
 
         settings = next(source for source in self.project.sources if source.name == name)
-        context = SourceContext(self.project.root, self.secret, self.clock, SourceLanding(self.lake.landing))
+        landing = SourceLanding(self.lake.landing)
+        context = SourceContext(
+            self.project.root, self.secret, self.clock, landing, temp_folder=lambda: self.scratch.folder
+        )
         return open_source(settings, context)
 
     def limits(self) -> Limits:
@@ -111,3 +140,7 @@ class Workspace:
             opened = self.__dict__.pop(name, None)
             if opened is not None:
                 opened.close()
+        if "scratch" in self.__dict__:
+            if self.project.engine.kind == "spark":
+                self._discard_stage(self.scratch.name)
+            self.__dict__.pop("scratch").close()

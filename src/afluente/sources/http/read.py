@@ -67,7 +67,7 @@ class HttpSource:
         high, sequence = known.get("high"), known.get("sequence")
         number = sequence if isinstance(sequence, int) else 0
         since = str(high) if high is not None else (config.incremental.initial if config.incremental else "")
-        with TemporaryDirectory(prefix="afluente-http-") as folder:
+        with TemporaryDirectory(prefix="http-", dir=self._context.temp_folder()) as folder:
             target = Path(folder) / "pages.zip"
             with closing(Fetcher(config, self._context.resolve, self._context.clock)) as fetcher:
                 fetched = fetch_pages(config, fetcher, target, since=since)

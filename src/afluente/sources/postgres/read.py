@@ -95,7 +95,7 @@ class PostgresSource:
     def _units(self, position: Position) -> Iterator[Landed | Position]:
         digest = self._options_digest()
         known = position if position.get("options") == digest else {"options": digest}
-        with TemporaryDirectory(prefix="afluente-postgres-") as folder:
+        with TemporaryDirectory(prefix="postgres-", dir=self._context.temp_folder()) as folder:
             target = Path(folder) / "copy.csv.zst"
             if self._config.incremental is None:
                 yield self._read_whole(known, target)

@@ -59,7 +59,7 @@ class SimulatedSource:
         from afluente.sources.simulator.emit import STYLES, truth_path, write_csv, write_truth
 
         path = truth_path(self._context.project_root / self._config.truth, self._config.table)
-        with tempfile.TemporaryDirectory(prefix="afluente-simulator-") as folder:
+        with tempfile.TemporaryDirectory(prefix="simulator-", dir=self._context.temp_folder()) as folder:
             try:
                 for file in write_truth(self._simulate(), path):
                     if file.name in done:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from afluente.core.errors import CheckFailed, Problem
 from afluente.products.deliveries.api import config as api_config
@@ -23,8 +22,10 @@ from afluente.products.deliveries.delivery import DeliveryContext, Package, Rece
 from afluente.products.deliveries.place import AGAIN
 from afluente.products.deliveries.released_file import verify_file
 from afluente.project.product import DeliverySettings, Product
+from afluente.runs.steps.scratch import Scratch
 from afluente.state.json_value import Json
 
+_SCRATCH = ".afluente/spill/api"
 Save = Callable[[Mapping[str, Json]], None]
 
 
@@ -99,10 +100,10 @@ class Api:
 
         done = _Progress.read(progress, Limits(self._config.chunk_rows, self._config.max_chunk_mb * 1024**2))
         with (
-            TemporaryDirectory(prefix="afluente-api-") as folder,
+            closing(Scratch(self._context.project_root / _SCRATCH)) as scratch,
             closing(ApiSession(self._config, self._context, sleep=self._sleep)) as session,
         ):
-            outputs = self._outputs(package, Path(folder), done.limits)
+            outputs = self._outputs(package, scratch.folder, done.limits)
             for output in outputs:
                 self._send_output(session.post, package, output, done, save)
             counted = {output.name: output.counted for output in outputs}
