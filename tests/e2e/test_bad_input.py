@@ -60,16 +60,21 @@ SELECT count(*) AS pedidos, sum(valor) AS receita FROM silver.pedidos
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with one source, one contract and one model, run once. Nobody changes it."""
-    folder = tmp_path_factory.mktemp("ran") / "banca"
+    yield made_in(tmp_path_factory.mktemp("ran") / "banca")
+
+
+def made_in(folder: Path, *, engine: str = "duckdb") -> Path:
+    """Write that project and run it."""
     for part in ("contracts", "models", "dados"):
         (folder / part).mkdir(parents=True)
-    (folder / "afluente.yaml").write_text(SETTINGS.lstrip(), encoding="utf-8")
+    text = SETTINGS.lstrip().replace("engine: duckdb", f"engine: {engine}")
+    (folder / "afluente.yaml").write_text(text, encoding="utf-8")
     (folder / "contracts" / "pedidos.odcs.yaml").write_text(CONTRACT, encoding="utf-8")
     (folder / "models" / "total.sql").write_text(MODEL, encoding="utf-8")
     (folder / "dados" / "pedidos1.csv").write_text(HEADER + ROWS, encoding="utf-8")
     assert main(["-C", str(folder), "run"]) == 0
     workflow.shut_down()
-    yield folder
+    return folder
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ because DuckDB writes the value into the message.
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 import duckdb
 
 from afluente.core.errors import EngineError
+from afluente.engines.os_error import disk_full, translate_os_error
 from afluente.engines.partitions import EMPTY_VALUE_MARK, empty_value
 
 _STRUCTURAL = (
@@ -71,22 +71,6 @@ def translate(error: duckdb.Error, doing: str) -> EngineError:
     if EMPTY_VALUE_MARK in message:
         return empty_value(message.split(EMPTY_VALUE_MARK, 1)[1].strip())
     return EngineError("engine.sql_failed", f"{doing}: {_of_rows(error, message)}")
-
-
-def translate_os_error(error: OSError, doing: str) -> EngineError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return disk_full(doing)
-    reason = (error.strerror or type(error).__name__).lower()
-    is_final = isinstance(error, (PermissionError, FileNotFoundError)) or error.errno == errno.EROFS
-    return EngineError("engine.io_failed", f"{doing}: {reason}", retryable=not is_final)
-
-
-def disk_full(doing: str) -> EngineError:
-    return EngineError(
-        "engine.disk_full",
-        f"{doing}: no space left on the disk",
-        hint="free space where the lake and the engine's temporary folder are, then run again; nothing was committed",
-    )
 
 
 def _input_output(message: str, doing: str) -> EngineError:

@@ -14,6 +14,7 @@ import grpc
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 
 from afluente.core.errors import EngineError
+from afluente.engines.os_error import translate_os_error
 from afluente.engines.partitions import EMPTY_VALUE_MARK, empty_value
 
 _STRUCTURAL = re.compile(
@@ -21,7 +22,11 @@ _STRUCTURAL = re.compile(
     r"|PARSE_SYNTAX_ERROR|expected something else|unknown function|DATATYPE_MISMATCH|UNSUPPORTED_",
     re.IGNORECASE,
 )
-_FULL = re.compile(r"no space left on device|disk quota exceeded|storage full", re.IGNORECASE)
+_FULL = re.compile(r"no space left on device|disk quota exceeded|storage full|file too large", re.IGNORECASE)
+_READ_ONLY = re.compile(r"permission denied|operation not permitted|read-only file system", re.IGNORECASE)
+_DAMAGED = re.compile(
+    r"parquet (argument )?error|EOF: unexpected eof|is not a parquet file|CANNOT_READ_FILE_FOOTER", re.IGNORECASE
+)
 _MEMORY = re.compile(r"resources exhausted|outofmemory|out of memory|java heap space", re.IGNORECASE)
 _MISSING = re.compile(
     r"no such file or directory|PATH_NOT_FOUND|FILE_NOT_EXIST|object at location .* not found", re.IGNORECASE
@@ -29,7 +34,7 @@ _MISSING = re.compile(
 _GONE = re.compile(r"UNAVAILABLE|failed to connect|connection refused|SESSION_CLOSED|SESSION_NOT_FOUND", re.IGNORECASE)
 _STORE = re.compile(
     r"generic (s3|gcs|microsoftazure|http) error|no credentials found|credential provider|failed to lookup address"
-    r"|failed to resolve region|url scheme is not allowed|\(os error \d+\)|AccessDenied|NoSuchBucket|S3Exception",
+    r"|failed to resolve region|url scheme is not allowed|connection refused \(os error|AccessDenied|NoSuchBucket|S3Exc",
     re.IGNORECASE,
 )
 """What a server says that cannot reach an object store, and not what the client says of a server that is gone."""
@@ -45,6 +50,8 @@ def translated(doing: str) -> Iterator[None]:
         raise unreachable(doing, str(error.code()) if isinstance(error, grpc.Call) else type(error).__name__) from None
     except PySparkException as error:
         raise translate(error, doing) from None
+    except OSError as error:
+        raise translate_os_error(error, doing) from None
 
 
 def translate(error: PySparkException, doing: str) -> EngineError:
@@ -62,6 +69,14 @@ def translate(error: PySparkException, doing: str) -> EngineError:
             "engine.out_of_memory",
             f"{doing}: Spark used all the memory it may have",
             hint="give the Spark server more memory",
+        )
+    if _READ_ONLY.search(message):
+        return EngineError("engine.io_failed", f"{doing}: permission denied", hint="check who may write the lake")
+    if _DAMAGED.search(message):
+        return EngineError(
+            "engine.file_damaged",
+            f"{doing}: a Parquet file is damaged",
+            hint="restore it from a copy, or remove the folder of its table and run again: what can be is made anew",
         )
     if _STORE.search(message) and not _MISSING.search(message):
         return EngineError(

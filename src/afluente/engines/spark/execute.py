@@ -110,9 +110,9 @@ class SparkEngine:
     def materialise(self, name: str, sql: str) -> int:
         self.drop(name)
         folder = f"{self._stage}/{name}-{uuid.uuid4().hex}"
-        if "://" not in self._stage:
-            Path(self._stage).mkdir(parents=True, exist_ok=True)
         with translated(f"computing {name}"):
+            if "://" not in self._stage:
+                Path(self._stage).mkdir(parents=True, exist_ok=True)
             frame = self._session.sql(_checked(sql))
             schema = frame.schema
             self._staged[name] = folder
