@@ -29,7 +29,7 @@ def small_differences(classes: Classes, rows: Sequence[Ints], known: Bools, *, s
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     told = Incidence(starts, np.concatenate(reduced))
     named: set[bytes] = set()
-    for at, inside in _may_leave_few(told, classes.persons < small):
+    for at, inside in _may_leave_few(told, classes, small):
         for descending in (True, False):
             left = _without(reduced[at], [reduced[child] for child in _ordered(inside, sizes, descending=descending)])
             if len(left) < 2 or left.tobytes() in named:
@@ -39,12 +39,12 @@ def small_differences(classes: Classes, rows: Sequence[Ints], known: Bools, *, s
                 yield left
 
 
-def _may_leave_few(told: Incidence, is_small: Bools) -> Iterator[tuple[int, Ints]]:
-    """Rows, with the rows inside them, all of whose classes are small or in a row inside: of others many are left."""
+def _may_leave_few(told: Incidence, classes: Classes, small: int) -> Iterator[tuple[int, Ints]]:
+    """Rows of several classes, with the rows inside them, whose classes in none of these have few persons together."""
     sizes = told.sizes()
     owners, order = told.owners(), np.argsort(told.cells, kind="stable")
-    ordered = told.cells[order]
-    around = Incidence(np.searchsorted(ordered, np.arange(len(is_small) + 1)), owners[order])
+    around = Incidence(np.searchsorted(told.cells[order], np.arange(classes.count + 1)), owners[order])
+    is_small = classes.persons < small
     is_hidden = np.bincount(owners, weights=is_small[told.cells], minlength=len(told)) > 0
     wanted = np.flatnonzero(is_hidden & (sizes > 1) & (sizes <= _MOST_CLASSES))
     for chunk in _chunks(wanted, told, around):
@@ -54,10 +54,10 @@ def _may_leave_few(told: Incidence, is_small: Bools) -> Iterator[tuple[int, Ints
         found, pair, shared = np.unique(pairs, return_inverse=True, return_counts=True)
         parent, child = found // len(told), found % len(told)
         is_inside = (shared == sizes[child]) & (child != chunk[parent])
-        covered = np.bincount(near.owners(), weights=is_inside[pair], minlength=len(row.cells)) > 0
-        is_open = np.bincount(row.owners(), weights=~covered & ~is_small[row.cells], minlength=len(chunk)) > 0
+        is_outside = np.bincount(near.owners(), weights=is_inside[pair], minlength=len(row.cells)) == 0
+        persons = classes.persons_together(row.owners()[is_outside], row.cells[is_outside], len(chunk))
         ends = np.searchsorted(parent, np.arange(len(chunk) + 1))
-        for number in np.flatnonzero(~is_open).tolist():
+        for number in np.flatnonzero(persons < small).tolist():
             within = slice(ends[number], ends[number + 1])
             yield int(chunk[number]), child[within][is_inside[within]]
 

@@ -36,7 +36,8 @@ class Statements:
 
     def of(self, column: Column) -> Bools:
         """Which are told of a column."""
-        return self.column_of == (self.columns.index(column) if column in self.columns else -1)
+        found: Bools = self.column_of == (self.columns.index(column) if column in self.columns else -1)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

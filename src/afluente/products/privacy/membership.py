@@ -53,7 +53,7 @@ class Incidence:
 
     def sums(self, values: Floats) -> Floats:
         """The sum of the cells' values over each part."""
-        return np.bincount(self.owners(), weights=values[self.cells], minlength=len(self))
+        return np.bincount(self.owners(), weights=values[self.cells], minlength=len(self)).astype(np.float64)
 
     def picked(self, parts: Ints) -> Incidence:
         """These parts alone, in this order."""
@@ -80,6 +80,17 @@ class Classes:
         """The sum of an atoms' column over each class."""
         held = self.of_atom >= 0
         return np.bincount(self.of_atom[held], weights=values[held], minlength=self.count).astype(np.float64)
+
+    def persons_together(self, groups: Ints, cells: Ints, count: int) -> Ints:
+        """How many different persons each of `count` groups of classes has at least; exactly so where its classes'
+        are known one by one. `groups[i]` is the group of `cells[i]`.
+        """
+        known = self.members.picked(cells)
+        width = int(self.members.cells.max(initial=0)) + 1
+        pairs = _different(groups[known.owners()] * width + known.cells)
+        persons = np.bincount(pairs // width, minlength=count).astype(np.int64)
+        np.maximum.at(persons, groups, self.persons[cells])
+        return persons
 
     def are_fewer(self, cells: Ints, small: int) -> bool:
         """Whether these classes have fewer than `small` different persons together."""
@@ -225,13 +236,18 @@ def _persons(atoms: Atoms, chosen: Ints, group: Ints, count: int) -> tuple[Ints,
     owner = np.repeat(group, lengths)
     codes = atoms.person_codes[spread(atoms.person_starts[chosen], lengths)]
     width = int(atoms.person_codes.max(initial=0)) + 1
-    pairs = np.sort(owner * width + codes)
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    pairs = _different(owner * width + codes)
     counted = np.bincount(pairs // width, minlength=count).astype(np.int64)
     largest = np.zeros(count, dtype=np.int64)
     np.maximum.at(largest, group, atoms.persons[chosen])
     members = Incidence(np.concatenate([[0], np.cumsum(counted)]).astype(np.int64), pairs % width)
     return np.minimum(np.maximum(counted, largest), atoms.counted_persons), members
+
+
+def _different(codes: Ints) -> Ints:
+    """Each code once, sorted; codes are not negative."""
+    ordered = np.sort(codes)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _part_keys(
