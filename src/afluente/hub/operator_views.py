@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response
 from afluente.fleet import access, agents, facts, operators, remedies, sites
 from afluente.hub import bundles
 from afluente.hub.desk import Desk, Endpoint
-from afluente.state import audit_chain
+from afluente.state.audit_page import read_page
 from afluente.state.fleet_schema import DOCUMENTS, HOLIDAYS, TRANSMISSIONS, VERDICTS
 
 SiteName = Annotated[str, Path(max_length=63, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -184,14 +184,12 @@ class Views:
     async def access(self, request: Request, before: Before = 0, limit: Limit = 100) -> Response:
         return await self._desk.act(request, "", lambda c: access.listed(c, before=before, limit=limit))
 
-    async def audit(self, request: Request, limit: Limit = 100) -> Response:
-        """The end of the audit log, and whether the whole chain holds."""
+    async def audit(self, request: Request, before: Before = 0, limit: Limit = 100) -> Response:
+        """A page of the audit log, its end unless `before` says which, and whether the chain holds over that page.
 
-        def look(connection: sa.Connection) -> object:
-            log = audit_chain.entries(connection)
-            return {"holds": audit_chain.first_broken(log) is None, "entries": log[-limit:]}
-
-        return await self._desk.act(request, "", look)
+        The page's own `before` asks for the next older one; 0 is the last. A page holds fewer entries when they are large.
+        """
+        return await self._desk.act(request, "", lambda c: read_page(c, before=before, limit=limit))
 
 
 def _transmissions(connection: sa.Connection, limit: int, *, site: str = "", state: str | None = None) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -75,9 +75,11 @@ def entries(connection: sa.Connection, *, subject: str = "") -> list[AuditEntry]
     return [AuditEntry(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
 
-def first_broken(log: list[AuditEntry]) -> AuditEntry | None:
-    """The first entry of a whole log that was changed, or whose predecessor was changed or removed."""
-    previous = GENESIS
+def first_broken(log: Sequence[AuditEntry], *, previous: str = GENESIS) -> AuditEntry | None:
+    """The first entry that was changed, or whose predecessor was changed or removed.
+
+    `log` is whole, or what follows the entry with the hash `previous`.
+    """
     for entry in log:
         digest = entry_hash(
             at=entry.at,
