@@ -73,6 +73,8 @@ class Site:
     machine: Callable[[], Probes]
     skew: float = 0.0
     home: Path = field(default_factory=Path)
+    machine_hash: str = ""
+    """Another machine than this one, which the agent tells of itself."""
 
     @property
     def store(self) -> SettingsStore:
@@ -83,12 +85,15 @@ class Site:
 
     def loop(self, **changed: object) -> Loop:
         """A new process of the agent; parts may be replaced by name."""
-        return Loop(
+        loop = Loop(
             self.folder,
             partial(self._parts, changed),
             now=self.now,
             connect=partial(HubClient, answer_seconds=ANSWER_SECONDS),
         )
+        if self.machine_hash:
+            loop._machine = replace(loop._machine, machine_hash=self.machine_hash, disk_hash="")
+        return loop
 
     def _parts(self, changed: Mapping[str, object], folder: DataFolder, **named: object) -> Parts:
         leave = named["leave"]

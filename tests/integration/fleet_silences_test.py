@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from afluente_agent.alive import Alive
 from afluente_agent.bundle_files import bundle_files, write_bundle_list
 from afluente_agent.identity import IdentityStore
 from afluente_agent.loop import Loop
@@ -26,6 +27,7 @@ from afluente_agent.parts import Sending
 from afluente_agent.protocol.messages import SlotAnswer, SlotRequest
 from afluente_agent.service.program import Program
 from afluente_agent.service.watchdog import watch
+from afluente_agent.uptime import Uptime
 
 from afluente.core.clock import SetClock
 from afluente.fleet.admission import Admission
@@ -289,11 +291,34 @@ def cloned(all_sites: SilentSites, site: Site) -> None:
     for _ in range(4):
         for loop in loops:
             all_sites.clock.advance(seconds=60)
-            for name, timer in loop.timers.by_name():
-                timer.due = 0.0 if name == "heartbeat" else float("inf")
-            loop.tick()
+            beaten(loop)
     for loop in loops:
         loop.client.close()
+
+
+def moved(_all: SilentSites, site: Site) -> None:
+    """The disk was put into another machine, which speaks alone."""
+    site.machine_hash = "of-the-new-machine"
+    site.beat()
+
+
+def slept(all_sites: SilentSites, site: Site) -> None:
+    """The agent's process sleeps with its machine from five past eight to twenty past ten."""
+    told = [Uptime(on_seconds=86_400, slept_seconds=0)]
+    loop = site.loop()
+    loop._alive = Alive(site.folder.root / "alive", loop.client.clock, loop.journal.leave, uptime=lambda: told[0])
+    beaten(loop)
+    all_sites.at("10:20")
+    told[0] = Uptime(on_seconds=86_400 + 7_800, slept_seconds=7_800)
+    beaten(loop, times=2)
+    loop.client.close()
+
+
+def beaten(loop: Loop, *, times: int = 1) -> None:
+    for _ in range(times):
+        for name, timer in loop.timers.by_name():
+            timer.due = 0.0 if name == "heartbeat" else float("inf")
+        loop.tick()
 
 
 def stopped_by_hand(_all: SilentSites, site: Site) -> None:
@@ -456,6 +481,8 @@ TROUBLES = (
     Trouble("the agent crashes", "maintenance.agent_crashed", crashes),
     Trouble("a segment broke", "maintenance.spool_quarantined", spool_broken),
     Trouble("the disk was copied", "inactivity.cloned_disk", cloned),
+    Trouble("the disk went into another machine", "inactivity.migration", moved),
+    Trouble("the machine slept until ten", "inactivity.asleep", slept),
     Trouble("the machine was off until ten", "inactivity.was_off", was_off),
     Trouble("the power was cut", "inactivity.power_cut", power_cut),
     Trouble("not a sign", "inactivity.off_or_no_internet", nothing, is_cut_off=True),

@@ -25,7 +25,7 @@ def uptime() -> Uptime:
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return Uptime(0, 0)
     on_seconds = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return Uptime(on_seconds, on_seconds - time.clock_gettime(time.CLOCK_MONOTONIC))
+    return Uptime(on_seconds, max(on_seconds - time.clock_gettime(time.CLOCK_MONOTONIC), 0))
 
 
 def _windows() -> Uptime:
