@@ -53,6 +53,11 @@ def type_names() -> frozenset[str]:
     return frozenset(_BUILT_IN) | added
 
 
+def rule_names() -> frozenset[str]:
+    """Every custom quality rule that measures a table: ours, and those of entry points in `afluente.rules`."""
+    return frozenset({"freshness", *(point.name for point in entry_points(group="afluente.rules"))})
+
+
 def type_of(column: Column) -> str:
     """The name of the semantic type that reads a column: its format, else what its logical type implies."""
     if column.format is not None and column.logical_type in ("string", "number", "integer"):

@@ -16,8 +16,8 @@ from afluente.project.settings import SourceSettings
 class Known:
     """Names that exist outside the project; None leaves that check out.
 
-    `formats` are semantic types, `connectors` connectors, `rules` custom rules of engine `afluente` added by
-    entry points, `deliveries` ways out to a partner. `check_source` tells what a connector finds wrong with a source's
+    `formats` are semantic types, `connectors` connectors, `rules` custom rules of engine `afluente` that measure a
+    table, `deliveries` ways out to a partner. `check_source` tells what a connector finds wrong with a source's
     options, `check_delivery` the same of a delivery, `check_carried` what it could not do with a product's outputs;
     `model_problems` what is wrong with the SQL of all models, given the other tables there are (an unknown one is
     `model.unknown_table`).
@@ -25,7 +25,7 @@ class Known:
 
     formats: Iterable[str] | None = None
     connectors: Iterable[str] | None = None
-    rules: Iterable[str] = ()
+    rules: Iterable[str] | None = None
     deliveries: Iterable[str] | None = None
     check_source: Callable[[SourceSettings], Iterable[Problem]] | None = None
     check_delivery: Callable[[DeliverySettings], Iterable[Problem]] | None = None

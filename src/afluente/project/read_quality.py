@@ -230,13 +230,13 @@ def _custom(fields: Fields, rules: Rules, known: Known, column: str | None) -> N
         return
     inner = Fields(node, mistakes, f"a custom rule of {'column ' + repr(column) if column else 'the table'}")
     rule = inner.text("rule")
-    names = ("references", "expression", *known.rules)
+    names = ("references", "expression", *(known.rules or ()))
     match rule:
         case "references":
             _reference(inner, rules, column)
         case "expression":
             _expression(fields, inner, rules, column)
-        case _ if rule in names:
+        case _ if rule in names or (rule and known.rules is None):
             rules.quality.append(
                 QualityRule(
                     name=rules.name(fields.text("name"), f"{column + '.' if column else ''}{rule}", mistakes, node),

@@ -12,7 +12,7 @@ from afluente.project.known import Known
 from afluente.project.load import check_project
 
 S, C, E, M = "afluente.yaml", "contracts/clientes.odcs.yaml", "contracts/estados.odcs.yaml", "models/vendas.sql"
-KNOWN = Known(formats=("br.cpf", "br.cnpj", "email"), connectors=("files", "postgres", "http"))
+KNOWN = Known(formats=("br.cpf", "br.cnpj", "email"), connectors=("files", "postgres", "http"), rules=("freshness",))
 
 
 class Mistake(NamedTuple):
