@@ -52,6 +52,8 @@ LEARNED_WEIGHT = 2.5
 LOST_AFTER = timedelta(days=7)
 """A site silent for longer says nothing about the others."""
 SLOW_TIMES = 10.0
+DAY_OF_ALL_ZONES = timedelta(hours=29)
+"""From midnight in UTC to the end of the day in Brazil's westernmost zone."""
 FOUND_AFTERWARDS = frozenset(
     (
         fact_codes.SERVICE_WATCHDOG_RESTORED_TASK,
@@ -133,7 +135,7 @@ def observe(
         *_slow_admission(connection, at),
     )
     lively = sum(at - moment <= LOST_AFTER for moment in heard)
-    shared = shared_faults(facts, sites=lively, since=max(span.begins_at, midnight), at=span.until)
+    shared = shared_faults(facts, sites=lively, since=midnight, at=min(at, midnight + DAY_OF_ALL_ZONES))
     hub_faults = gravest_first((*hub_faults, *shared))
     zones = {row.id: zone(row.timezone) for row in rows}
     sent = _transmissions(connection, span, zones)

@@ -17,6 +17,8 @@ from afluente_agent.protocol.fact_codes import FACT_KINDS
 ROOT = Path(__file__).parents[4]
 VOCABULARY = ROOT / "agent/src/afluente_agent/protocol/fact_codes.py"
 AGENT = ROOT / "agent/src/afluente_agent"
+WORDS = AGENT / "doctor/texts.py"
+"""The words of findings, by their codes: nothing is left there."""
 HUB = (ROOT / "src/afluente/fleet", ROOT / "src/afluente/hub")
 DEMO = ROOT / "src/afluente/demo"
 LEAVING = {"leave", "_leave", "tell", "finding", "_set_aside"}
@@ -39,7 +41,7 @@ class Left:
 
 def sources(*folders: Path) -> Iterator[Path]:
     for folder in folders:
-        yield from (path for path in sorted(folder.rglob("*.py")) if path != VOCABULARY)
+        yield from (path for path in sorted(folder.rglob("*.py")) if path not in (VOCABULARY, WORDS))
 
 
 def codes_in(node: ast.expr) -> list[str]:
@@ -123,7 +125,7 @@ def test_every_code_is_left_by_the_side_that_is_said_to_leave_it() -> None:
 
 def test_no_code_of_a_fact_is_written_as_a_text() -> None:
     written = []
-    for path in sources(AGENT, *HUB, DEMO):
+    for path in (*sources(AGENT, *HUB, DEMO), WORDS):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in FACT_KINDS:
@@ -151,3 +153,28 @@ def evidence_of(code: str) -> set[str]:
 
 def named() -> dict[str, str]:
     return {code.upper().replace(".", "_"): code for code in FACT_KINDS}
+
+
+def test_what_the_hub_tells_with_its_facts_has_keys_of_the_vocabulary() -> None:
+    """A part of the hub tells no key that none of the facts it leaves has."""
+    looked_at = 0
+    for path in sources(*HUB):
+        text = path.read_text(encoding="utf-8")
+        if "facts.record(" not in text:
+            continue
+        mine = {code for name, code in named().items() if f"fact_codes.{name}" in text}
+        allowed = {key for code in mine for key in evidence_of(code)}
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, (ast.Assign, ast.keyword, ast.AugAssign)):
+                continue
+            names = [node.arg] if isinstance(node, ast.keyword) else [getattr(one, "id", "") for one in targets(node)]
+            if "evidence" not in names or not isinstance(node.value, ast.Dict):
+                continue
+            looked_at += 1
+            told = {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+            assert told <= allowed, f"{path}:{node.lineno} {sorted(told - allowed)}"
+    assert looked_at >= 8
+
+
+def targets(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
