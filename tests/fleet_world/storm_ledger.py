@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import threading
@@ -53,6 +54,15 @@ def keep(ledger: Path) -> None:
 
     os.fsync = force  # type: ignore[assignment]
     os.mkdir = make  # type: ignore[assignment]
+
+
+def begin(ledger: Path, *roots: Path) -> None:
+    """A new ledger, in which everything that stands below some folders is on the disk; commits stay known."""
+    for name in ("files", "folders"):
+        shutil.rmtree(ledger / name, ignore_errors=True)
+        (ledger / name).mkdir(parents=True)
+    for root in roots:
+        record_all(ledger, root)
 
 
 def record_all(ledger: Path, folder: Path) -> None:
