@@ -6,10 +6,11 @@ that cannot be checked, holds the release when its severity is error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from afluente.products.release.declared_rules import Declared, declared_rules
 from afluente.products.release.reason import Action, Reason
 from afluente.state.quality_outcomes import QualityOutcome
 
@@ -38,8 +39,11 @@ def check_contract(workspace: Workspace, output: Output, contract: Contract, tab
     reasons = [*_column_reasons(output, contract, table)]
     columns = [column.name for column in contract.columns if column.name in table.column_names]
     kept = _in_order(table.select(columns), contract)
-    outcomes = tuple(_ask_rules(workspace, contract, kept)) if not reasons else ()
-    reasons += [_of_rule(output, outcome) for outcome in outcomes if outcome.status != "passed"]
+    declared = declared_rules(contract)
+    asked = replace(contract, quality=(*contract.quality, *(rule for _, rule in declared.values())))
+    outcomes = tuple(_ask_rules(workspace, asked, kept)) if not reasons else ()
+    codes = {name: code for name, (code, _) in declared.items()}
+    reasons += [_of_rule(output, outcome, codes) for outcome in outcomes if outcome.status != "passed"]
     return CheckedTable(kept, tuple(reasons), outcomes)
 
 
@@ -143,9 +147,10 @@ def _ask_rules(workspace: Workspace, contract: Contract, table: pa.Table) -> lis
     )
 
 
-def _of_rule(output: Output, outcome: QualityOutcome) -> Reason:
+def _of_rule(output: Output, outcome: QualityOutcome, codes: Mapping[str, Declared]) -> Reason:
     action: Action = "hold" if outcome.severity == "error" else "warn"
-    return Reason("contract.rule", action, outcome.message, outcome.message, output.name, outcome.rule)
+    code = codes.get(outcome.rule, "contract.rule")
+    return Reason(code, action, outcome.message, outcome.message, output.name, outcome.rule)
 
 
 def _reason(output: Output, code: str, column: str, pt: str, en: str) -> Reason:
