@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from afluente.fleet import bronze_queue
 from afluente.fleet.due import is_due
 from afluente.fleet.transmission import Transmission, read_transmission
+from afluente.state import leases
 from afluente.state.fleet_schema import TRANSMISSIONS
 
 OPEN_STATES = ("landed", "loading")
@@ -32,32 +33,22 @@ def claim(
             sa.and_(earlier.c.started_at == table.c.started_at, earlier.c.id < table.c.id),
         ),
     )
-    due = (
-        sa.select(table.c.id)
-        .where(
-            table.c.state.in_(OPEN_STATES),
-            is_due(table.c.due_at, at),
-            table.c.landed_path.is_not(None),
-            is_first,
-        )
-        .order_by(table.c.landed_at, table.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    rows = leases.take(
+        connection,
+        table,
+        table.c.state.in_(OPEN_STATES),
+        is_due(table.c.due_at, at),
+        table.c.landed_path.is_not(None),
+        is_first,
+        order_by=(table.c.landed_at, table.c.id),
+        values={
+            "state": "loading",
+            "claimed_by": worker,
+            "attempts": table.c.attempts + 1,
+            "due_at": at + timedelta(seconds=lease_seconds),
+        },
+        limit=limit,
     )
-    ids = list(connection.execute(due).scalars())
-    if not ids:
-        return []
-    connection.execute(
-        sa.update(table)
-        .where(table.c.id.in_(ids))
-        .values(
-            state="loading",
-            claimed_by=worker,
-            attempts=table.c.attempts + 1,
-            due_at=at + timedelta(seconds=lease_seconds),
-        )
-    )
-    rows = connection.execute(sa.select(table).where(table.c.id.in_(ids)).order_by(table.c.landed_at, table.c.id))
     return [read_transmission(row) for row in rows]
 
 

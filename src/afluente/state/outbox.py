@@ -12,6 +12,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from afluente.state import leases
 from afluente.state.json_value import Json
 from afluente.state.schema import OUTBOX
 
@@ -58,22 +59,20 @@ def claim(
     connection: sa.Connection, *, kind: str, at: datetime, lease_seconds: float, limit: int = 10
 ) -> list[OutboxEntry]:
     """Take due entries, the oldest first; nobody else gets them before the lease ends. Needs a write transaction."""
-    due = (
-        sa.select(OUTBOX.c.id)
-        .where(OUTBOX.c.kind == kind, OUTBOX.c.status.in_(("waiting", "claimed")), OUTBOX.c.due_at <= at)
-        .order_by(OUTBOX.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    rows = leases.take(
+        connection,
+        OUTBOX,
+        OUTBOX.c.kind == kind,
+        OUTBOX.c.status.in_(("waiting", "claimed")),
+        OUTBOX.c.due_at <= at,
+        order_by=(OUTBOX.c.due_at, OUTBOX.c.created_at),
+        values={
+            "status": "claimed",
+            "attempts": OUTBOX.c.attempts + 1,
+            "due_at": at + timedelta(seconds=lease_seconds),
+        },
+        limit=limit,
     )
-    ids = list(connection.execute(due).scalars())
-    if not ids:
-        return []
-    connection.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.id.in_(ids))
-        .values(status="claimed", attempts=OUTBOX.c.attempts + 1, due_at=at + timedelta(seconds=lease_seconds))
-    )
-    rows = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id.in_(ids)).order_by(OUTBOX.c.created_at))
     return [OutboxEntry(**row._mapping) for row in rows]  # noqa: SLF001
 
 

@@ -164,7 +164,7 @@ def test_what_is_not_as_announced_is_refused_with_a_fact_and_loads_nothing(
     assert world.state(bad) == ("refused", code)
     assert world.state(good) == ("loaded", None)
     assert rows("SELECT site FROM hipertensos") == [("s2",)]
-    assert [(site, fact, evidence["error"]) for site, fact, evidence in world.facts()] == [
+    assert [(site, fact, evidence["code"]) for site, fact, evidence in world.facts()] == [
         ("s1", "hub.load_refused", code)
     ]
 
