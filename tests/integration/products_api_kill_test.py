@@ -37,7 +37,8 @@ def start(root: Path, url: str) -> subprocess.Popen[str]:
 def test_a_sender_killed_anywhere_delivers_each_chunk_exactly_once(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     folder = tmp_path / "received"
-    kills = 0
+    scratch = tmp_path / ".afluente" / "spill" / "api"
+    kills, most_left = 0, 0
     with PartnerApi(folder) as partner:
         partner.behaviour.inject(*(Fault(chance.choice(FAULTS)) for _ in range(25)))
         while True:
@@ -52,10 +53,14 @@ def test_a_sender_killed_anywhere_delivers_each_chunk_exactly_once(tmp_path: Pat
                 if kills < 6 and sender.poll() is None:
                     os.kill(sender.pid, signal.SIGKILL)
                     kills += 1
+            left = len(list(scratch.iterdir())) if scratch.exists() else 0
+            most_left = max(most_left, left)
             if sender.returncode == 0:
                 break
             assert sender.returncode == -signal.SIGKILL
     assert kills >= 3
+    assert most_left > 0
+    assert left == 0
     assert_exactly_once(folder, make_package(tmp_path / "release", {"vendas_mes": ROWS}), {"vendas_mes"})
 
 

@@ -465,6 +465,16 @@ def test_a_chunk_with_a_row_that_is_too_large_is_refused_before_anything_is_sent
     assert partner.behaviour.seen == []
 
 
+def test_a_last_request_that_is_larger_than_a_chunk_is_refused_before_anything_is_sent(
+    sender, partner, package
+) -> None:
+    package.manifest.write_text(json.dumps({"note": "x" * 4 * 1024**2}), encoding="utf-8")
+    with pytest.raises(DeliveryError, match="more than the 4194304 of a chunk") as caught:
+        sender.deliver(package)
+    assert caught.value.code == "delivery.api_complete_too_large"
+    assert partner.behaviour.seen == []
+
+
 @pytest.mark.parametrize("start", [b"HTTP/1.1 ", b"HTTP/1.1 201 Created\r\nContent-Length: 60000\r\n\r\n"])
 def test_an_answer_a_byte_at_a_time_does_not_hold_the_sender(tmp_path, package, start) -> None:
     ended = threading.Event()

@@ -77,11 +77,14 @@ def chunk_body(
     return _json(envelope)[:-1] + b',"rows":[' + b",".join(rows) + b"]}"
 
 
-def completion_body(package: Package, counted: Mapping[str, Counted]) -> bytes:
-    """The body of the last request: what was sent, and the manifest with its signature, both as signed."""
+def completion_body(package: Package, counted: Mapping[str, Counted], limits: Limits) -> bytes:
+    """The body of the last request: what was sent, and the manifest with its signature, both as signed.
+
+    DeliveryError `delivery.api_complete_too_large` when it is larger than a chunk may be.
+    """
     manifest = package.manifest.read_text(encoding="utf-8")
     signature = package.signature.read_text(encoding="utf-8") if package.signature is not None else None
-    return _json(
+    body = _json(
         {
             "release": package.release_id,
             "product": package.product,
@@ -93,6 +96,13 @@ def completion_body(package: Package, counted: Mapping[str, Counted]) -> bytes:
             "signature": signature,
         }
     )
+    if len(body) > limits.chunk_bytes:
+        raise DeliveryError(
+            "delivery.api_complete_too_large",
+            f"the last request has {len(body)} bytes, more than the {limits.chunk_bytes} of a chunk",
+            hint="raise max_chunk_mb, or carry fewer outputs in this delivery",
+        )
+    return body
 
 
 def _json(value: Mapping[str, Json]) -> bytes:

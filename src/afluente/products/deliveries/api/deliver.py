@@ -104,11 +104,11 @@ class Api:
             closing(ApiSession(self._config, self._context, sleep=self._sleep)) as session,
         ):
             outputs = self._outputs(package, scratch.folder, done.limits)
+            counted = {output.name: output.counted for output in outputs}
+            body = completion_body(package, counted, done.limits)
             for output in outputs:
                 self._send_output(session.post, package, output, done, save)
-            counted = {output.name: output.counted for output in outputs}
             if not done.is_complete:
-                body = completion_body(package, counted)
                 session.post(body, completion_key(package.release_id, body))
                 done.is_complete = True
                 save(done.as_json())
