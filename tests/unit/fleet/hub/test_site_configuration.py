@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from afluente_agent.protocol.messages import SignedDocument
+from afluente_agent.protocol.messages import RemedyDone, SignedDocument
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fleet_world.signing_agent import heartbeat
+from tests.fleet_world.signing_agent import heartbeat, machine
 
-from afluente.fleet import activity, documents
+from afluente.fleet import activity, documents, remedies
 from afluente.fleet.activity import ActiveHours
 from afluente.fleet.heartbeats import register_heartbeat
 from afluente.fleet.send_plan import MOVE_MINUTES, SendPlan, learned_plan, settled_plan
@@ -154,3 +155,41 @@ def test_the_moments_of_many_sites_spread_over_their_hours(first: int, count: in
     mean = sites / (len(day.weights) * 60 - 5)
     assert max(held.values()) <= mean * 12 / 11 + 6 * mean**0.5 + 6
     assert {int(moment[:2]) for moment in held} == set(day.weights)
+
+
+def test_configurations_made_while_operators_publish_have_each_a_version_of_its_own(world) -> None:
+    names = [f"s{number}" for number in range(6)]
+    agents = {name: world.enrol(name, machine(name, install=f"i-{name}", disk=f"d-{name}"))[0] for name in names}
+    for name in names:
+        seen(world, AFTERNOONS, weeks=3, site=name)
+    asked: dict[str, str] = {}
+    with world.database.write() as connection:
+        for name in names:
+            remedies.create(connection, name, "diagnose", {}, by="ana", reason="teste", at=world.clock.now())
+            [one] = remedies.listed(connection, name)
+            asked[name] = one.id
+
+    def beats(name: str) -> list[int]:
+        done = (RemedyDone(asked[name], "done"),)
+        versions = [1]
+        for sequence in range(1, 7):
+            with world.database.write() as connection:
+                answer = register_heartbeat(
+                    connection,
+                    world.identity(agents[name], name),
+                    heartbeat(sequence=sequence, configuration_version=versions[-1], remedies=done),
+                    at=world.clock.now(),
+                    signer=world.signer,
+                )
+            if answer.configuration is not None:
+                versions.append(answer.configuration.version)
+        return versions[1:]
+
+    def publishes(_name: str) -> list[int]:
+        return [publish(world, {"heartbeat_seconds": 600 + number}) for number in range(6)]
+
+    with ThreadPoolExecutor(len(names) + 1) as pool:
+        told_versions = list(pool.map(lambda name: (publishes if name == "" else beats)(name), ["", *names]))
+    assert all(versions == sorted(set(versions)) and versions for versions in told_versions)
+    every = [version for versions in told_versions for version in versions]
+    assert len(every) == len(set(every))
