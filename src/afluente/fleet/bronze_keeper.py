@@ -21,6 +21,7 @@ from afluente.fleet.bronze import Kept, LakeBronze
 from afluente.fleet.bronze_expiry import expire
 from afluente.fleet.due import LONGEST_WAIT
 from afluente.fleet.landed import OpenLanded
+from afluente.fleet.refusal import FleetError
 from afluente.fleet.transmission import Transmission
 from afluente.lake.lake import TARGET_BYTES, Lake
 from afluente.state import audit_chain
@@ -138,7 +139,24 @@ class BronzeKeeper:
             _log.error("a batch was not kept in bronze", extra={"code": error.code, "list": taken[0].list_name})
             self._put_off(taken, {one.id: error for one in taken})
             return 0
+        except Exception as error:  # noqa: BLE001 - the boundary of a worker; it is reported and tried again
+            _log.exception("a batch failed in a way nobody expected", extra={"list": taken[0].list_name})
+            return self._keep_each(taken, error)
         return self._end(taken, done)
+
+    def _keep_each(self, taken: list[Transmission], error: Exception) -> int:
+        """One by one, so that what nobody expected of one holds up its own site's list alone."""
+        if len(taken) == 1:
+            unexpected = FleetError("bronze.failed", f"bronze failed: {type(error).__name__}", retryable=True)
+            self._put_off(taken, {taken[0].id: unexpected})
+            return 0
+        kept, failed = 0, set[str]()
+        for one in taken:
+            if one.site not in failed:
+                is_kept = self._keep([one])
+                kept += is_kept
+                failed |= set() if is_kept else {one.site}
+        return kept
 
     def _end(self, taken: list[Transmission], done: Kept) -> int:
         with self._database.write() as connection:

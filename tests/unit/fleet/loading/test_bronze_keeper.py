@@ -16,6 +16,7 @@ from fleet_loading_world import World, delete_line, insert_line
 from afluente.core.tables import TableName
 from afluente.fleet import bronze_queue
 from afluente.fleet.bronze import LakeBronze
+from afluente.fleet.bronze_keeper import BronzeKeeper
 from afluente.fleet.landed import plain_files
 from afluente.fleet.retention import RetentionPolicy, retain
 from afluente.fleet.transmission import Transmission, read_transmission
@@ -107,6 +108,26 @@ def test_a_file_that_cannot_be_read_holds_up_only_its_own_site(world: World, lak
     world.later(seconds=3600)
     assert keeper.keep_due(is_all=True) == 2
     assert lines(lake) == dict.fromkeys((broken, waits, well, other), 1)
+
+
+def test_a_defect_met_with_one_transmission_holds_up_only_its_own_site(world: World, lake: Lake) -> None:
+    world.add_sites("s1", "s2", "s3")
+    well, defect, waits, after = (loaded(world, site) for site in ("s1", "s2", "s2", "s3"))
+    files = plain_files(world.landing)
+
+    @contextmanager
+    def opened(path: str) -> Iterator[BinaryIO]:
+        if path == defect:
+            raise ZeroDivisionError
+        with files(path) as stream:
+            yield stream
+
+    keeper = BronzeKeeper(world.database, lake, clock=world.clock, open_landed=opened)
+    assert keeper.keep_due(is_all=True) == 2
+    assert (lines(lake), world.queued()) == ({well: 1, after: 1}, {defect, waits})
+    world.later(seconds=60)
+    assert world.keeper(lake).keep_due(is_all=True) == 2
+    assert lines(lake) == dict.fromkeys((well, defect, waits, after), 1)
 
 
 def test_what_stays_unreadable_becomes_a_fact_once(world: World, lake: Lake) -> None:
