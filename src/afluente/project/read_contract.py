@@ -183,6 +183,13 @@ def _check_writing(contract: Contract, custom: Fields, mistakes: Mistakes) -> No
     node = custom.get("write")
     if contract.write == "upsert" and not contract.keys:
         mistakes.add("contract.write", f"{contract.table} is upserted without a key", node, hint="primaryKey: true")
+    if contract.source is not None and contract.source.layer == "silver" and contract.write != "replace":
+        mistakes.add(
+            "contract.write",
+            f"{contract.table} is conformed from {contract.source}, whose rows keep no origin, and writes by {contract.write}",
+            node,
+            hint="write: replace, or conform it from a bronze table",
+        )
     if contract.write == "replace_partitions" and not contract.partition_by:
         mistakes.add(
             "contract.write", f"{contract.table} replaces partitions it has not", node, hint="partitioned: true"

@@ -33,6 +33,7 @@ from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.planning import rule_tables
 from afluente.runs.steps.present import present_files
 from afluente.runs.steps.quality import ask_rules, refusal
+from afluente.runs.steps.silver_source import stage_silver
 from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
@@ -127,17 +128,16 @@ class ConformStep:
             raise RunError("runs.durable_input", f"step {self._step.name} was prepared without its inputs")
         inputs.check_still_made_as(self._inputs({}), self._step.name)
         bronze = self._lake.snapshot(self._source, inputs.tables[str(self._source)].version)
-        with self._taken(bronze, task) as files:
-            return self._conform(task, inputs, bronze, files)
+        with self._taken(bronze, task) as (schema, files):
+            return self._conform(task, inputs, schema, files)
 
-    def _conform(self, task: _Task, inputs: Inputs, bronze: Snapshot, files: Sequence[BronzeFile]) -> StepOutcome:
+    def _conform(self, task: _Task, inputs: Inputs, schema: pa.Schema, files: Sequence[BronzeFile]) -> StepOutcome:
         contract = self._contract
         engine = self._workspace.engine
-        dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
         compiled = compile_contract(
             contract,
-            bronze.schema,
-            dialect,
+            schema,
+            self._dialect(),
             timezone=self._workspace.project.timezone,
             translate=translate_expression,
         )
@@ -163,7 +163,7 @@ class ConformStep:
             engine,
             compiled,
             files,
-            bronze.schema,
+            schema,
             Folders(*(self._lake.address(table) for table in (self._table, self._quarantine, self._repairs))),
             run_id=self._run_id,
             moment=task.at,
@@ -280,14 +280,20 @@ class ConformStep:
             case _:
                 assert_never(contract.write)
 
+    def _dialect(self) -> DuckDbDialect | SparkDialect:
+        return DuckDbDialect() if self._workspace.engine.describe().dialect == "duckdb" else SparkDialect()
+
     @contextmanager
-    def _taken(self, bronze: Snapshot, task: _Task) -> Iterator[list[BronzeFile]]:
-        """The files of the rows that the contract takes."""
-        if self._contract.take == "all":
-            yield self._files(bronze, task)
-            return
-        with present_files(self._workspace.engine, self._lake, bronze) as files:
-            yield [BronzeFile(f"{bronze.address}/{file.path}", file.rows) for file in files]
+    def _taken(self, bronze: Snapshot, task: _Task) -> Iterator[tuple[pa.Schema, Sequence[BronzeFile]]]:
+        """The files of the rows that the contract takes, and their columns."""
+        if self._source.layer == "silver":
+            into = self._table.name
+            yield stage_silver(self._workspace, bronze, self._dialect(), into=into, moment=task.at, run_id=self._run_id)
+        elif self._contract.take == "all":
+            yield bronze.schema, self._files(bronze, task)
+        else:
+            with present_files(self._workspace.engine, self._lake, bronze) as files:
+                yield bronze.schema, [BronzeFile(f"{bronze.address}/{file.path}", file.rows) for file in files]
 
     def _files(self, bronze: Snapshot, task: _Task) -> list[BronzeFile]:
         rows = {f"{bronze.address}/{file.path}": file.rows or 0 for file in bronze.live}

@@ -78,10 +78,16 @@ class Workspace:
             self._discard_stage(name)
         return opened
 
-    @property
+    @cached_property
     def stage(self) -> str:
-        """Where Spark keeps the materialised tables of this process: beside the lake, for the server to see."""
+        """Where this process keeps files that an engine has to read: beside the lake, for a Spark server to see."""
         return f"{self.lake.location.root}/.stage/{self.scratch.name}"
+
+    def empty_stage(self, name: str) -> str:
+        """A folder of this name in the stage, emptied of what an earlier step left there."""
+        folder = f"{self.stage}/{name}"
+        self._discard_stage(f"{self.scratch.name}/{name}")
+        return folder
 
     def _discard_stage(self, name: str) -> None:
         folder, filesystem = f"{self.lake.location.root}/.stage/{name}", self.lake.filesystem()
@@ -141,6 +147,6 @@ class Workspace:
             if opened is not None:
                 opened.close()
         if "scratch" in self.__dict__:
-            if self.project.engine.kind == "spark":
+            if self.__dict__.pop("stage", None) is not None:
                 self._discard_stage(self.scratch.name)
             self.__dict__.pop("scratch").close()
