@@ -143,6 +143,18 @@ def test_a_silence_is_made_listed_and_ended(project: Path, capsys: pytest.Captur
     assert answer(capsys, project, "watch", "notify", status=1)["notified"]["written"] == 1
 
 
+def test_a_run_leaves_the_figures_of_its_tables(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (project / "afluente.yaml").read_text(encoding="utf-8")
+    (project / "afluente.yaml").write_text(text.partition("alerts:")[0], encoding="utf-8")
+    (project / "entrada" / "a.csv").write_text("id,valor\n1,10\n2,20\n", encoding="utf-8")
+    ask(project, "run")
+    told = answer(capsys, project, "watch", "baseline")
+    assert {one["metric"] for one in told} >= {"rows", "bytes", "seconds"}
+    assert {(one["subject"], one["figures"]) for one in told} == {("source.pedidos", 1)}
+    ask(project, "run")
+    assert answer(capsys, project, "watch", "baseline") == told
+
+
 def test_baselines_and_incidents(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = datetime(2026, 3, 2, tzinfo=UTC)
     with open_state(STATE, project) as database, database.write() as connection:

@@ -56,6 +56,9 @@ def tell(workspace: Workspace, report: RunReport, console: Console) -> None:
     else:
         show_report(workspace, report, console)
     if report.recovered or not report.is_unchanged:
+        from afluente.watch.run_figures import learn_from_runs
+
+        learn_from_runs(workspace)
         tell_people(workspace, console)
 
 

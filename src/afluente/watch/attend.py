@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from afluente.core.errors import AfluenteError
 from afluente.watch.events_to_alerts import Read, read_events
 from afluente.watch.notify import Notified, notify_due
+from afluente.watch.run_figures import learn_from_runs
 
 if TYPE_CHECKING:
     from afluente.runs.steps.workspace import Workspace
@@ -31,6 +32,7 @@ class Attended:
 
 def attend(workspace: Workspace) -> Attended:
     """Read the events since the last time, then write and send the notices that are due. Raises AfluenteError."""
+    learn_from_runs(workspace)
     read = read_events(workspace)
     return Attended(read, notify_due(workspace))
 
