@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 _NEWEST = (
     sa.select(DOCUMENTS.c.kind, DOCUMENTS.c.name, sa.func.max(DOCUMENTS.c.version).label("version"))
-    .where(DOCUMENTS.c.name.in_(sa.bindparam("names", expanding=True)))
+    .where(sa.or_(DOCUMENTS.c.name == sa.bindparam("named"), DOCUMENTS.c.name == DEFAULT))
     .group_by(DOCUMENTS.c.kind, DOCUMENTS.c.name)
 )
 _BODY = sa.select(DOCUMENTS).where(
@@ -176,7 +176,7 @@ def next_version(connection: sa.Connection, kind: DocumentKind) -> int:
 
 def newest_places(connection: sa.Connection, site: str) -> tuple[Place, Place]:
     """Where the newest configuration published for a site stands, and the newest catalogue."""
-    newest = {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"names": [site, DEFAULT]})}
+    newest = {(row.kind, row.name): row.version for row in connection.execute(_NEWEST, {"named": site})}
     configuration = _first_place("configuration", (site, DEFAULT), newest) or Place(DEFAULT, FIRST_VERSION)
     return configuration, _first_place("catalogue", (DEFAULT,), newest) or Place(DEFAULT, 0)
 

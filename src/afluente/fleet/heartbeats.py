@@ -48,6 +48,7 @@ _STATE = (
         AGENT_KEYS.c.expires_at.label("key_expires_at"),
         AGENT_KEYS.c.public_key,
         sa.select(ROLLOUTS.c.id).limit(1).exists().label("has_rollouts"),
+        remedies.open_of(AGENTS.c.site).exists().label("has_remedies"),
         SITE_CONFIGURATIONS.c.version.label("own_version"),
         SITE_CONFIGURATIONS.c.based_on,
         SITE_CONFIGURATIONS.c.terms,
@@ -144,7 +145,7 @@ def register_heartbeat(
     if learn_activity is not None and is_new_hour:
         learn_activity(connection, identity.site, row.timezone, at)
     update = rollout_offers.offer(connection, identity, at=at, signer=signer) if row.has_rollouts else None
-    given = remedies.to_give(connection, identity.site, at=at)
+    given = remedies.to_give(connection, identity.site, at=at) if row.has_remedies else ()
     published, catalogue = documents.newest_places(connection, identity.site)
 
     return HeartbeatAnswer(

@@ -31,12 +31,15 @@ MOST_PARAMETERS = 10
 MOST_PARAMETER = 200
 
 
-_TO_GIVE = (
-    sa.select(REMEDIES.c.id, REMEDIES.c.kind, REMEDIES.c.parameters, REMEDIES.c.status)
-    .where(REMEDIES.c.site == sa.bindparam("of"), REMEDIES.c.status.in_(OPEN))
-    .order_by(REMEDIES.c.id)
-    .limit(MOST_A_HEARTBEAT)
-)
+def open_of(site: sa.ColumnElement[str]) -> sa.Select[tuple[str, str, Mapping[str, Json], str]]:
+    """The query of a site's open remedies. Plain comparisons: a list of values is written out anew at each run."""
+    is_open = sa.or_(*(REMEDIES.c.status == status for status in OPEN))
+    return sa.select(REMEDIES.c.id, REMEDIES.c.kind, REMEDIES.c.parameters, REMEDIES.c.status).where(
+        REMEDIES.c.site == site, is_open
+    )
+
+
+_TO_GIVE = open_of(sa.bindparam("of", type_=sa.Text)).order_by(REMEDIES.c.id).limit(MOST_A_HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True)
