@@ -321,6 +321,16 @@ def beaten(loop: Loop, *, times: int = 1) -> None:
         loop.tick()
 
 
+def settings_changed(_all: SilentSites, site: Site) -> None:
+    """Somebody edited a file of the agent while it ran; a copy is put back the day after."""
+    loop = site.loop()
+    before = site.folder.settings.read_bytes()
+    site.folder.settings.write_bytes(before[: len(before) // 2])
+    beaten(loop, times=2)
+    loop.client.close()
+    site.folder.settings.write_bytes(before)
+
+
 def stopped_by_hand(_all: SilentSites, site: Site) -> None:
     """The service runs, and is stopped in order."""
     loop = site.loop()
@@ -470,6 +480,7 @@ TROUBLES = (
     Trouble("the disk dies", "maintenance.disk_error", see(disk=ToldDisk(error=IO_ERROR))),
     Trouble("little space is left", "maintenance.disk_low", see(disk=ToldDisk(free=1024**3))),
     Trouble("the folder is closed", "maintenance.folder_not_writable", see(disk=ToldDisk(error=DENIED))),
+    Trouble("the settings were edited", "maintenance.settings_changed", settings_changed, is_cut_off=True),
     Trouble("the watchdog found the task gone", "maintenance.task_removed", task_removed),
     Trouble("the doctor found the unit gone", "maintenance.task_removed", see(printed=GONE)),
     Trouble("the service is disabled", "maintenance.service_disabled", see(printed=DISABLED)),

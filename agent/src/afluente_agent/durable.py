@@ -6,12 +6,15 @@ Invariant: a reader sees the old content or the new, never a part; what `replace
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_SPACE_ON_WINDOWS = frozenset({39, 112})
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
@@ -84,3 +87,8 @@ else:
 
     def _lock(descriptor: int, *, is_waiting: bool) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX if is_waiting else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the disk, or what this user may have of it, has no room."""
+    return error.errno in _NO_SPACE or getattr(error, "winerror", None) in _NO_SPACE_ON_WINDOWS

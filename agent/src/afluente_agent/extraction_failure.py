@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 
+from afluente_agent import durable
 from afluente_agent.catalogue import ListQuery
 from afluente_agent.errors import AgentError, ExtractionError, PecError
 from afluente_agent.guard import drifted, not_readable
@@ -74,7 +75,7 @@ def failed(query: ListQuery, reason: str) -> ExtractionError:
 
 
 def disk(error: OSError) -> ExtractionError:
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    is_full = durable.is_disk_full(error)
     return ExtractionError(
         fact_codes.DISK_FULL if is_full else fact_codes.DISK_ERROR,
         "o disco desta máquina está cheio" if is_full else "o disco desta máquina deu erro ao gravar",

@@ -17,7 +17,7 @@ from afluente_agent import __version__, schedule
 from afluente_agent.alive import Alive
 from afluente_agent.client import HubClient
 from afluente_agent.error_fact import leave_error, leave_refusal
-from afluente_agent.errors import AgentError, HubError, RefusedError
+from afluente_agent.errors import AgentError, HubError, RefusedError, SettingsError
 from afluente_agent.facts import Journal, leaver
 from afluente_agent.failure import Failure
 from afluente_agent.heartbeat import beat
@@ -151,6 +151,8 @@ class Loop:
         except AgentError as error:
             timer.failures += 1
             wait = schedule.wait_after(timer.failures + 3, self._dice)
+            if isinstance(error, SettingsError):
+                leave_error(self._leave, error, otherwise=fact_codes.SERVICE_CRASHED)
             _log.error("%s failed", name, extra={"code": error.code, "seconds": int(wait)})
         except Exception as error:  # noqa: BLE001 - the boundary of the service: one part must not end the others
             timer.failures += 1

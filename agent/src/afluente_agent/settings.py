@@ -14,6 +14,7 @@ from pathlib import Path
 
 from afluente_agent import durable
 from afluente_agent.errors import SettingsError
+from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import CHUNK_BYTES, HEARTBEAT_SECONDS
 from afluente_agent.protocol.messages import MessageError, from_json, to_json
 from afluente_agent.schedule import WeekPlan
@@ -140,10 +141,11 @@ class SettingsStore:
             return from_json(Settings, content, max_bytes=MOST_SETTINGS_BYTES)
         except MessageError:
             raise SettingsError(
-                "settings.broken",
+                fact_codes.FOLDER_SETTINGS_CHANGED,
                 "o arquivo settings.json da pasta do agente não pode ser lido",
                 "settings.json is not what the agent wrote",
                 "Restaure o arquivo de uma cópia, ou apague-o e rode 'afluente-agent enrol' com um novo código.",
+                evidence={"file": str(self.folder.settings)},
             ) from None
 
     def change(self, changed: Callable[[Settings], Settings]) -> Settings:
@@ -164,9 +166,12 @@ class SettingsStore:
 
 
 def _unusable(folder: DataFolder, error: OSError) -> SettingsError:
+    reason = error.strerror or type(error).__name__
+    is_full = durable.is_disk_full(error)
     return SettingsError(
-        "settings.folder",
+        fact_codes.DISK_FULL if is_full else fact_codes.FOLDER_NOT_WRITABLE,
         f"a pasta de dados {folder.root} não pode ser lida ou escrita",
-        f"the data folder cannot be used: {error.strerror or type(error).__name__}",
+        f"the data folder cannot be used: {reason}",
         "Rode como administrador (Windows) ou com sudo (Linux), e confira espaço e permissão da pasta.",
+        evidence={"where" if is_full else "folder": str(folder.root), "reason": reason},
     )

@@ -5,8 +5,7 @@ Invariant: what keeps a transmission from being stored has the code of the fact 
 
 from __future__ import annotations
 
-import errno
-
+from afluente_agent import durable
 from afluente_agent.errors import SpoolError
 from afluente_agent.protocol import fact_codes
 
@@ -14,8 +13,6 @@ BROKEN = "spool.broken"
 MISSING = "spool.missing"
 FULL = fact_codes.SPOOL_FULL
 DISK_FULL = fact_codes.DISK_FULL
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-_NO_SPACE_ON_WINDOWS = frozenset({39, 112})
 
 
 def broken(what: str) -> SpoolError:
@@ -58,7 +55,7 @@ def full(code: str, *, waiting_bytes: int = 0) -> SpoolError:
 
 def failed(error: OSError) -> SpoolError:
     """What the system said, as ours; a full disk is told as such."""
-    if error.errno in _NO_SPACE or getattr(error, "winerror", None) in _NO_SPACE_ON_WINDOWS:
+    if durable.is_disk_full(error):
         return full(DISK_FULL)
     return SpoolError(
         fact_codes.SPOOL_UNUSABLE,

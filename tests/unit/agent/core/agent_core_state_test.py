@@ -39,7 +39,7 @@ def test_broken_settings_are_told_and_never_taken_for_new_ones(content: bytes) -
         try:
             SettingsStore(DataFolder(Path(folder))).load()
         except SettingsError as error:
-            assert error.code == "settings.broken"
+            assert error.code == "folder.settings_changed"
         else:
             assert isinstance(json.loads(content), dict)
 
