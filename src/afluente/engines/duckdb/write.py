@@ -24,6 +24,9 @@ from afluente.engines.partitions import EMPTY_VALUE_MARK, check_partition_column
 from afluente.engines.statistics import ColumnStatistics, delta_statistics, parse_bound
 
 _FILE_BYTES = 256 * 1024**2
+_DICTIONARY_VALUES = 5_000
+"""A column with more distinct values in a row group is written plain. DuckDB's own limit (24,576) makes it gather
+dictionaries that it throws away: a fifth to a quarter of the writing, for files 1 to 2% smaller (measured)."""
 
 
 def write_files(
@@ -63,6 +66,7 @@ def _copy(sql: str, root: str, schema: pa.Schema, partition_by: Sequence[str], a
         "FORMAT parquet",
         "COMPRESSION zstd",
         "COMPRESSION_LEVEL 1",
+        f"DICTIONARY_SIZE_LIMIT {_DICTIONARY_VALUES}",
         "RETURN_STATS",
         "OVERWRITE_OR_IGNORE true",
         f"FILENAME_PATTERN 'part-{attempt}-{{uuid}}'",
