@@ -124,7 +124,7 @@ def _engine(lake: Lake) -> Iterator[Engine]:
     from afluente.project.settings import EngineSettings
 
     filesystem = lake.filesystem()
-    with tempfile.TemporaryDirectory(prefix="afluente-expiry-") as folder:
+    with tempfile.TemporaryDirectory(prefix="expiry-", dir=lake.temp_folder()) as folder:
         engine = open_engine(
             EngineSettings(memory_limit=MEMORY_LIMIT, threads=1),
             timezone="UTC",

@@ -73,6 +73,10 @@ class Lake:
         """The options as given, for whoever opens the same store."""
         return self._store.options
 
+    def temp_folder(self) -> Path | None:
+        """Where what is needed for a moment is kept; None is the system's own place."""
+        return self._store.temp_folder()
+
     def filesystem(self) -> Any | None:
         """The fsspec file system to register with DuckDB; None for a local folder, which needs none."""
         return None if self.location.is_local else self._store.fsspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -58,6 +59,22 @@ def test_only_old_lines_that_do_not_stand_go_and_the_river_goes_on(
     assert river.lake.snapshot(TABLE).version == version
     river.play(later)
     assert river.present(engine) == river.expected()
+
+
+def test_what_spills_stays_in_the_lakes_own_place(tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    def folder() -> Path:
+        asked.append(tmp_path)
+        return tmp_path
+
+    river = River(Lake(str(tmp_path / "lake"), project_name="t", temp_folder=folder))
+    river.whole("a", {"1": "7"})
+    river.keep()
+    asked.clear()
+    expire(river.lake, TABLE, before=START)
+    assert asked
+    assert [path.name for path in tmp_path.iterdir()] == ["lake"]
 
 
 def test_a_person_who_left_the_list_leaves_bronze_after_the_time(engine: Engine, tmp_path_factory) -> None:
