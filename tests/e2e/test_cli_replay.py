@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -134,6 +135,9 @@ def test_rows_of_a_superseded_delivery_do_not_come_back(tmp_path: Path) -> None:
     write_orders(folder, range(21, 28, 2), name="pedidos-sp-de-novo.csv")
     assert afluente(folder, "run").returncode == 0
     assert orders(folder) == dict.fromkeys((2, 4, 8, 10, 23, 25), 1)
+    newest = json.loads(afluente(folder, "--json", "runs", "list", "--limit", "1").stdout)[0]["id"]
+    steps = json.loads(afluente(folder, "--json", "runs", "show", newest).stdout)["steps"]
+    assert {step["name"]: step["counts"].get("superseded") for step in steps}["silver.pedidos"] == 6
     assert waiting(folder) == ["6", "12", "21", "27"]
     correct(folder, "replace_partitions")
     for _ in range(2):

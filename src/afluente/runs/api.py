@@ -68,7 +68,13 @@ def run_as_json(run: Run) -> dict[str, Json]:
 
 def step_as_json(step: StepRow) -> dict[str, Json]:
     """A step as the API and `--json` tell it."""
-    return _record(step) | {"seconds": step.seconds}
+    return _record(step) | {"seconds": step.seconds, "counts": _counts(step)}
+
+
+def _counts(step: StepRow) -> dict[str, Json]:
+    """What a step counted besides its rows: dropped, repeated, superseded."""
+    details = json.loads(step.outcome).get("details", {}) if step.outcome else {}
+    return {name: value for name, value in details.items() if isinstance(value, int)}
 
 
 def run_in_full(database: Database, run_id: str) -> dict[str, Json] | None:
