@@ -19,14 +19,16 @@ from afluente.core.errors import AfluenteError
 from afluente.demo.leaping_clock import LeapingClock
 from afluente.demo.screen import Screen
 from afluente.demo.transmissor.calendar_week import leap_to, plain_tuesday
+from afluente.demo.transmissor.fleet_story import FleetStory, Load
 from afluente.demo.transmissor.hub_world import HubWorld, open_hub
 from afluente.demo.transmissor.municipal_servers import MunicipalServers
 from afluente.demo.transmissor.postgres import central_postgres, execute, fetch, municipal_postgres
-from afluente.demo.transmissor.river import River, play_river
-from afluente.demo.transmissor.rush_hour import Rush, RushSize, play_rush
-from afluente.demo.transmissor.silences import SITE_FAILURES, Diagnosed, Silences
+from afluente.demo.transmissor.river import play_river
+from afluente.demo.transmissor.rush_hour import RushSize, play_rush
+from afluente.demo.transmissor.silences import SITE_FAILURES, Silences
 from afluente.demo.transmissor.site_agents import SiteAgent, agent_command, new_agent, together
-from afluente.demo.transmissor.update_rings import RINGS, Updates, play_updates
+from afluente.demo.transmissor.tell_fleet import fleet_as_json, tell_fleet, write_summary
+from afluente.demo.transmissor.update_rings import RINGS, play_updates
 from afluente.fleet.catalogue_files import read_catalogue_files
 from afluente.fleet.municipality_file import read_municipalities
 from afluente.fleet.sites import NewSite
@@ -44,58 +46,6 @@ class FleetSize:
 
     sites: int = 24
     rush: RushSize = field(default_factory=RushSize)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What a morning brought. `expected` lists were to arrive, each once; `twice` arrived more than once."""
-
-    sites: int
-    expected: int
-    loaded: int
-    twice: int
-    rows: int
-    size_bytes: int
-
-    @property
-    def is_exactly_once(self) -> bool:
-        return self.loaded == self.expected and self.twice == 0
-
-
-@dataclass(slots=True)
-class FleetStory:
-    """What happened, in order."""
-
-    names: dict[str, str] = field(default_factory=dict)
-    doctor: str = ""
-    first: Load | None = None
-    delta: Load | None = None
-    river: River | None = None
-    rush: Rush | None = None
-    diagnosed: list[Diagnosed] = field(default_factory=list)
-    hub_down: list[Diagnosed] = field(default_factory=list)
-    wrongly_told: int = 0
-    updates: Updates | None = None
-    seconds: float = 0.0
-
-    @property
-    def exit_status(self) -> int:
-        """0 only when every list was loaded exactly once, gold says what the central database says, and every verdict
-        is the right one.
-        """
-        loads = (self.first, self.delta)
-        is_right = (
-            all(load is not None and load.is_exactly_once for load in loads)
-            and self.river is not None
-            and self.river.is_same
-            and self.rush is not None
-            and self.rush.is_exactly_once
-            and all(one.is_right for one in (*self.diagnosed, *self.hub_down))
-            and self.wrongly_told == 0
-            and self.updates is not None
-            and self.updates.is_right
-        )
-        return 0 if is_right else 1
 
 
 def play_fleet(folder: Path, console: Screen, size: FleetSize | None = None) -> FleetStory:
@@ -242,7 +192,6 @@ def _in(uri: str, database: str) -> str:
 def run_story(folder: Path, *, into: Path | None, console: Screen, size: FleetSize | None = None) -> int:
     """Play it and say it; `rush.png` and `summary.json` stand in the folder afterwards. The exit status."""
     from afluente.demo.transmissor.rush_picture import draw_rush
-    from afluente.demo.transmissor.tell_fleet import fleet_as_json, tell_fleet, write_summary
 
     story = play_fleet(folder, console, size)
     if story.rush is not None:

@@ -15,10 +15,10 @@ from afluente.demo.screen import Screen
 from afluente.state.json_value import Json
 
 if TYPE_CHECKING:
+    from afluente.demo.transmissor.fleet_story import FleetStory, Load
     from afluente.demo.transmissor.river import River
     from afluente.demo.transmissor.rush_hour import Rush
     from afluente.demo.transmissor.silences import Diagnosed
-    from afluente.demo.transmissor.story import FleetStory, Load
     from afluente.demo.transmissor.update_rings import Update
 
 RIGHT, WRONG = "right", "WRONG"
