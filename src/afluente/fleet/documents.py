@@ -128,11 +128,7 @@ def publish(
             hint="publish one for all, as 'default', and say in each list: pec: \">=5.2,<5.4\"",
         )
     if PSEUDONYM_KEY in content:
-        raise FleetError(
-            "fleet.document_secret",
-            f"a {kind} holds '{PSEUDONYM_KEY}', which everybody who sees it could read",
-            hint="fleet: {pseudonym_key: secret:file:chaves/pseudonimos}; the hub seals it to each agent",
-        )
+        raise _holds_secret(kind)
     audit_chain.lock(connection)
     version = next_version(connection, kind)
     whole = {"hub_keys": list(signer.public_keys), **content} if kind == "configuration" else content
@@ -193,6 +189,8 @@ def document_at(connection: sa.Connection, kind: DocumentKind, place: Place, *, 
             f"{kind} '{place.name}' version {place.version} is not signed by a key of this hub",
             hint="publish it again, and look at the audit log for who published it",
         )
+    if kind == "configuration" and PSEUDONYM_KEY in json.loads(document.body):
+        raise _holds_secret(kind)
     return document
 
 
@@ -213,6 +211,14 @@ def configuration_body(content: Mapping[str, Json], *, name: str, version: int) 
 
 def _first_place(kind: DocumentKind, names: Sequence[str], newest: Mapping[tuple[str, str], int]) -> Place | None:
     return next((Place(name, newest[kind, name]) for name in names if (kind, name) in newest), None)
+
+
+def _holds_secret(kind: DocumentKind) -> FleetError:
+    return FleetError(
+        "fleet.document_secret",
+        f"a {kind} holds '{PSEUDONYM_KEY}', which everybody who sees it could read",
+        hint="publish it without; fleet: {pseudonym_key: secret:file:chaves/pseudonimos} is sealed to each agent",
+    )
 
 
 def _built_in(signer: HubSigner) -> dict[str, Json]:

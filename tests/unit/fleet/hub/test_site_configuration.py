@@ -193,3 +193,12 @@ def test_configurations_made_while_operators_publish_have_each_a_version_of_its_
     assert all(versions == sorted(set(versions)) and versions for versions in told_versions)
     every = [version for versions in told_versions for version in versions]
     assert len(every) == len(set(every))
+
+
+def test_a_secret_that_was_once_published_in_clear_is_given_to_nobody(world, agent) -> None:
+    version = publish(world, {"heartbeat_seconds": 600})
+    body = documents.configuration_body({"pseudonym_key": "AAAA"}, name="default", version=version)
+    document = world.signer.sign("configuration", version, body)
+    with world.database.write() as connection:
+        connection.execute(DOCUMENTS.update().values(body=body, signature=document.signature))
+    assert beat(world, agent, version=1) is None
