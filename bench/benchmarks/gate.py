@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from afluente.cli.main import ONE_THREAD
 from bench.contender import Contender, measure, middle, module
 from bench.month_of_sales import project
 from bench.registry import Options
@@ -16,7 +17,7 @@ LIMIT_SECONDS = 15.0
 def run(options: Options) -> float | None:
     """The seconds taken over those allowed; nothing else does this job."""
     folder = project(options.data, rows=options.rows, seed=options.seed)
-    contender = Contender("gate", module("bench.ours.gate", str(folder)))
+    contender = Contender("gate", module("bench.ours.gate", str(folder)), {ONE_THREAD: "1"})
     taken = middle([measure(contender, memory_limit_bytes=options.memory_limit_bytes) for _ in range(options.repeats)])
     if taken.failure:
         print(f"  {taken.failure}")

@@ -1,6 +1,6 @@
 """An erasure killed with SIGKILL at random points and begun again: nothing of the person is left, nobody else is touched.
 
-A sample of the kills by default; 60 with AFLUENTE_PROOF=full.
+A sample of the kills by default; 30 with AFLUENTE_PROOF=full.
 """
 
 from __future__ import annotations
