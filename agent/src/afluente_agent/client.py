@@ -20,6 +20,7 @@ from afluente_agent.failure import CertificateTimeError, Failure, classify
 from afluente_agent.identity import Identity
 from afluente_agent.protocol.limits import MAX_MESSAGE_BYTES
 from afluente_agent.protocol.messages import ErrorAnswer, MessageError, from_json, to_json
+from afluente_agent.protocol.refusal_codes import SIGNED_AGAIN
 from afluente_agent.settings import NO_PROXY, Settings
 from afluente_agent.signer import signed_headers
 
@@ -30,7 +31,6 @@ CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 90.0
 MOST_RETRY_AFTER_SECONDS = 86_400
 UNAUTHORIZED = 401
-RETRIED_CODES = ("clock", "replay")
 
 Message = TypeVar("Message")
 
@@ -130,7 +130,7 @@ class HubClient:
         answer = self._send(method, path, body, headers or {}, most_bytes, is_signed=is_signed)
         if answer.status == UNAUTHORIZED and is_signed:
             refusal = answer.refusal()
-            if refusal is not None and refusal.code in RETRIED_CODES:
+            if refusal is not None and refusal.code in SIGNED_AGAIN:
                 self.learn_time(refusal.hub_time or seconds_of_date(answer.headers.get("date", "")) or 0)
                 answer = self._send(method, path, body, headers or {}, most_bytes, is_signed=is_signed)
         return answer

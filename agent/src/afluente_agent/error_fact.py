@@ -9,11 +9,11 @@ from __future__ import annotations
 from afluente_agent.errors import AgentError, RefusedError, UnreachableError
 from afluente_agent.facts import Leave
 from afluente_agent.protocol import fact_codes
+from afluente_agent.protocol.refusal_codes import OF_IDENTITY
 
 PROXY_AUTHENTICATION_REQUIRED = 407
 OF_FILTERS = (403, 451)
 OF_WAITING = (429, 503)
-OF_IDENTITY = ("clock", "replay", "unknown_key", "bad_signature", "suspended")
 
 
 def leave_error(leave: Leave, error: AgentError, *, otherwise: str) -> None:

@@ -18,6 +18,7 @@ from afluente.fleet import nonces
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.refusal import Refusal
 from afluente.state.fleet_schema import AGENT_KEYS, AGENTS, SITES
+from afluente_agent.protocol import refusal_codes
 from afluente_agent.protocol.limits import CLOCK_TOLERANCE_SECONDS
 from afluente_agent.protocol.signing import NONCE, Signed
 
@@ -54,7 +55,7 @@ def authenticate(connection: sa.Connection, signed: Signed, signature: str, *, a
     known = connection.execute(_KNOWN, {"key": signed.key, "agent": signed.agent}).first()
     if known is None or known.revoked_at is not None or (known.expires_at is not None and known.expires_at <= at):
         raise Refusal(
-            "unknown_key",
+            refusal_codes.UNKNOWN_KEY,
             "o hub não conhece esta chave, ou ela deixou de valer; guarde-a e fale com o suporte",
             "the hub does not know this key, or it is no longer good; keep it and ask for support",
             status=UNAUTHORIZED,
@@ -65,14 +66,14 @@ def authenticate(connection: sa.Connection, signed: Signed, signature: str, *, a
         raise _suspended(known.status)
     if abs(at.timestamp() - signed.at) > CLOCK_TOLERANCE_SECONDS:
         raise Refusal(
-            "clock",
+            refusal_codes.CLOCK,
             "o relógio desta máquina difere do relógio do hub; o agente corrige a diferença sozinho",
             "the request's time is too far from the hub's; correct the offset by hub_time and send again",
             status=UNAUTHORIZED,
         )
     if not nonces.use(connection, key=signed.key, nonce=signed.nonce, at=at):
         raise Refusal(
-            "replay",
+            refusal_codes.REPLAY,
             "este pedido já chegou antes; envie-o de novo com outro nonce",
             "a request with this nonce was taken before; sign again with another one",
             status=UNAUTHORIZED,
@@ -116,7 +117,7 @@ def _loaded(public_key: str) -> Ed25519PublicKey:
 
 def _bad_signature() -> Refusal:
     return Refusal(
-        "bad_signature",
+        refusal_codes.BAD_SIGNATURE,
         "a assinatura do pedido não confere; um proxy pode tê-lo alterado no caminho",
         "the signature does not match the request; a proxy may have changed it on the way",
         status=UNAUTHORIZED,
@@ -126,13 +127,13 @@ def _bad_signature() -> Refusal:
 def _suspended(status: str) -> Refusal:
     if status == "replaced":
         return Refusal(
-            "suspended",
+            refusal_codes.SUSPENDED,
             "outra instalação tomou o lugar desta; se foi engano, fale com o suporte",
             "another installation took the place of this one; ask for support if that was a mistake",
             status=UNAUTHORIZED,
         )
     return Refusal(
-        "suspended",
+        refusal_codes.SUSPENDED,
         "esta instalação está suspensa; o suporte pode reativá-la",
         "this installation is suspended; an operator can reinstate it",
         status=UNAUTHORIZED,

@@ -27,6 +27,7 @@ from afluente.state.json_value import Json
 from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import HEARTBEAT_SECONDS
 from afluente_agent.protocol.messages import Heartbeat, HeartbeatAnswer, SignedDocument
+from afluente_agent.protocol.refusal_codes import SUSPENDED
 
 LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
 """Called with the site, its time zone and the moment it was seen, at the first heartbeat of each hour."""
@@ -218,7 +219,7 @@ def _suspend(connection: sa.Connection, identity: AgentIdentity, heartbeat: Hear
     agents.suspend(connection, identity.agent, by="hub", reason="two machines speak as one installation", at=at)
     return Cloned(
         Refusal(
-            "suspended",
+            SUSPENDED,
             "duas máquinas falam como uma só instalação; ela foi suspensa, fale com o suporte",
             "two machines speak as one installation; it was suspended, ask for support",
             status=401,

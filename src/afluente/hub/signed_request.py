@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from afluente.fleet.refusal import Refusal
+from afluente_agent.protocol.refusal_codes import BAD_SIGNATURE
 from afluente_agent.protocol.signing import MOST_HEADER_BYTES, NotSignedError, Signed, content_sha256, read_headers
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _one(scope: Scope, name: str) -> str:
 
 def _unsigned() -> Refusal:
     return Refusal(
-        "bad_signature",
+        BAD_SIGNATURE,
         "faltam cabeçalhos da assinatura, ou um proxy os alterou",
         "headers of the signature are missing, or a proxy changed them",
         status=401,

@@ -9,6 +9,7 @@ from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente.fleet.diagnosis.verdict import Finding, Rule
 from afluente.fleet.diagnosis.view import SILENT_AFTER, SiteView
 from afluente_agent.protocol import fact_codes
+from afluente_agent.protocol.refusal_codes import SUSPENDED
 
 MIGRATION_DAYS = timedelta(days=3)
 LONG_SILENCE = timedelta(days=14)
@@ -35,9 +36,7 @@ def cloned_disk(view: SiteView) -> Finding | None:
     seen = view.unsolved((fact_codes.SITE_CLONE, fact_codes.IDENTITY_CLONE))
     if seen:
         return Finding("inactivity.cloned_disk", 0.95, {"fact": seen[0].code, "seen_at": _moment(view, seen[0].at)})
-    refused = [
-        fact for fact in view.unsolved((fact_codes.IDENTITY_REFUSED,)) if fact.evidence.get("code") == "suspended"
-    ]
+    refused = [fact for fact in view.unsolved((fact_codes.IDENTITY_REFUSED,)) if fact.evidence.get("code") == SUSPENDED]
     if refused or view.is_suspended:
         return Finding("inactivity.cloned_disk", 0.75, {"agent": "suspended"})
     return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente_agent.protocol import fact_codes
+from afluente_agent.protocol.refusal_codes import CLOCK
 
 CAUSES = (
     Cause(
@@ -28,9 +29,7 @@ CAUSES = (
         ("offset_seconds",),
         undone_by=(fact_codes.CLOCK_CORRECTED,),
     ),
-    Cause(
-        "maintenance.clock_wrong", (fact_codes.IDENTITY_REFUSED,), 221, 0.7, ("code",), where=(("code", ("clock",)),)
-    ),
+    Cause("maintenance.clock_wrong", (fact_codes.IDENTITY_REFUSED,), 221, 0.7, ("code",), where=(("code", (CLOCK,)),)),
     Cause("maintenance.settings_changed", (fact_codes.FOLDER_SETTINGS_CHANGED,), 230, 0.82, ("file",)),
     Cause(
         "maintenance.folder_not_writable",

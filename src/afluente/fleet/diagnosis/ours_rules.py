@@ -11,7 +11,7 @@ from afluente.fleet.diagnosis.cause import Cause, rule_of
 from afluente.fleet.diagnosis.inactivity_rules import day_off
 from afluente.fleet.diagnosis.verdict import Finding, Rule
 from afluente.fleet.diagnosis.view import SEND_PATIENCE, SILENT_AFTER, SeenFact, SiteView
-from afluente_agent.protocol import fact_codes
+from afluente_agent.protocol import fact_codes, refusal_codes
 
 LEAST_PEERS = 5
 ALL_SILENT = 0.6
@@ -32,7 +32,7 @@ DRIFT = (
     fact_codes.CATALOGUE_MISSING,
     fact_codes.PEC_VERSION_UNKNOWN,
 )
-_IDENTITY_CODES = ("", "unknown_key", "bad_signature", "replay")
+_IDENTITY_CODES = ("", refusal_codes.UNKNOWN_KEY, refusal_codes.BAD_SIGNATURE, refusal_codes.REPLAY)
 
 
 def hub_fault(view: SiteView) -> Finding | None:
