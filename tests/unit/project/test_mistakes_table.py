@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from afluente.project.known import Known
 from afluente.project.load import check_project
+from tests.unit.project.one_mistake import Mistake
 
 S, C, E, M = "afluente.yaml", "contracts/clientes.odcs.yaml", "contracts/estados.odcs.yaml", "models/vendas.sql"
 KNOWN = Known(formats=("br.cpf", "br.cnpj", "email"), connectors=("files", "postgres", "http"), rules=("freshness",))
-
-
-class Mistake(NamedTuple):
-    """In `file`, `old` becomes `new`; the problem stands in the line that holds `at`."""
-
-    file: str
-    old: str
-    new: str
-    code: str
-    at: str
-    hint: str
 
 
 MISTAKES = {
@@ -285,21 +274,13 @@ def test_a_mistake_is_told_with_its_code_line_and_hint(
     name: str, write: Callable[..., Path], files: dict[str, str]
 ) -> None:
     mistake = MISTAKES[name]
-    assert mistake.old in files[mistake.file]
-    text = files[mistake.file].replace(mistake.old, mistake.new, 1)
-    root = write({mistake.file: text})
+    wrong = mistake.made_in(files)
+    root = write({mistake.file: wrong[mistake.file]})
 
     problems = check_project(root, environment={"HOME": "/h"}, typed_in=root, known=KNOWN)
 
-    told = [problem for problem in problems if problem.code == mistake.code and problem.place.file == mistake.file]
-    assert told, problems
-    assert mistake.hint in told[0].hint
-    if mistake.at:
-        assert mistake.at in text
-        assert told[0].place.line == text[: text.index(mistake.at)].count("\n") + 1
+    mistake.is_told(problems, wrong, alone=name not in ALSO)
     assert "hunter2" not in repr(problems)
-    if name not in ALSO:
-        assert problems == told[:1]
 
 
 def test_a_right_project_has_no_mistakes(write: Callable[..., Path]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -12,6 +11,7 @@ from afluente.project.known import Known
 from afluente.project.load import check_project
 from afluente.project.yaml_cache import CACHE_FILE
 from tests.unit.project.conftest import FILES
+from tests.unit.project.one_mistake import Mistake
 from tests.unit.project.product_files import PRODUCT_FILES
 
 P, A = "products/marca.yaml", "products/irma.yaml"
@@ -23,18 +23,6 @@ D, T, R, F = (
 )
 KNOWN = Known(connectors=("files", "postgres"), deliveries=("api", "email", "folder", "sftp"))
 SECRET = "izI32-vwq5-pPv1-Hr68"  # noqa: S105  a canary that must be told nowhere
-
-
-class Mistake(NamedTuple):
-    """In `file`, `old` becomes `new`; the problem stands in file `where` (or the same), in the line that holds `at`."""
-
-    file: str
-    old: str
-    new: str
-    code: str
-    at: str
-    hint: str
-    where: str = ""
 
 
 MISTAKES = {
@@ -445,24 +433,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_with_its_code_line_and_hint(name: str, write: Callable[..., Path], cache: bytes) -> None:
     mistake = MISTAKES[name]
-    whole = mistake.old == mistake.file
-    assert whole or mistake.old in PRODUCT_FILES[mistake.file]
-    text = mistake.new if whole else PRODUCT_FILES[mistake.file].replace(mistake.old, mistake.new, 1)
-    files = {**PRODUCT_FILES, mistake.file: text}
+    files = mistake.made_in(PRODUCT_FILES)
     root = write({**files, CACHE_FILE: cache})
-    where = mistake.where or mistake.file
 
     problems = check_project(root, environment={}, typed_in=root, known=KNOWN)
 
-    told = [problem for problem in problems if problem.code == mistake.code and problem.place.file == where]
-    assert told, problems
-    assert mistake.hint in told[0].hint
-    if mistake.at:
-        assert mistake.at in files[where]
-        assert told[0].place.line == files[where][: files[where].index(mistake.at)].count("\n") + 1
+    mistake.is_told(problems, files, alone=name not in ALSO)
     assert SECRET not in repr(problems)
-    if name not in ALSO:
-        assert problems == told[:1]
 
 
 def test_a_right_product_has_no_mistakes(write: Callable[..., Path]) -> None:
