@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from afluente.core.errors import AfluenteError, CommitConflict, LakeError
 from afluente.lake.check import check
+from afluente.lake.durable_log import sync_base, sync_log
 from afluente.lake.failure import describe
 from afluente.lake.handle import find, open_table
 from afluente.lake.log import INPUT_KEY, MODE_KEY, RUN_KEY, Log
@@ -39,19 +40,21 @@ def commit(store: Store, plan: Commit) -> Committed:
             raise foreign_table(plan.table, newest.obstacle)
         if _stands(store, plan, newest):
             return _repeated(store, plan, newest)
-    base = _base(plan, newest)
+    base, address = _base(plan, newest), store.location.table(plan.table)
     check(store, plan, base)
     try:
-        store.sync(f"{store.location.table(plan.table)}/{file.path}" for file in plan.files)
+        store.sync(f"{address}/{file.path}" for file in plan.files)
+        if base is not None:
+            sync_base(store, address, version=base.version)
         _write_log(store, plan, base)
     except AfluenteError:
         raise
     except Exception as error:  # noqa: BLE001 - every library below has its own root; what happened is read from the log
         return _settle(store, plan, error)
-    version = 0 if base is None else base.version + 1
+    version = first = 0 if base is None else base.version + 1
     if plan.is_blind_append:
         version = _version(store, plan)
-    _sync_log(store, plan, version)
+    sync_log(store, address, first=first, last=version)
     return _committed(plan, version, is_repeat=False)
 
 
@@ -176,10 +179,6 @@ def _version(store: Store, plan: Commit) -> int:
     if newest is None:
         raise LakeError("lake.table_missing", f"table {plan.table} vanished after the commit", hint="")
     return _repeated(store, plan, newest).version
-
-
-def _sync_log(store: Store, plan: Commit, version: int) -> None:
-    store.sync([f"{store.location.table(plan.table)}/_delta_log/{version:020d}.json"])
 
 
 def _committed(plan: Commit, version: int, *, is_repeat: bool) -> Committed:
