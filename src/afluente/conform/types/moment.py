@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Literal
 
-from afluente.conform.reading import Cell, Reading, first_readable
+from afluente.conform.reading import Cell, Reading, first_readable, where_unread
 from afluente.core.errors import ProjectError
 from afluente.core.language import Message
 
@@ -83,8 +83,7 @@ def _within_calendar(cell: Cell, value: str, kind: Literal["date", "timestamp"])
 def date(cell: Cell) -> Reading:
     """A DATE; `yyyy-MM-dd` when the contract declares no format."""
     d, raw = cell.dialect, cell.raw
-    fast, value = cell.mid("fast"), cell.mid("value")
-    trimmed = d.trim(raw)
+    fast, trimmed, value = cell.mid("fast"), cell.mid("trimmed"), cell.mid("value")
     patterns = _patterns(cell, ("yyyy-MM-dd",))
     forms = [
         " ".join(f"WHEN {_is_shaped(cell, text, p)} THEN {d.try_date(text, p)}" for p in patterns)
@@ -94,7 +93,11 @@ def date(cell: Cell) -> Reading:
         value=_within_calendar(cell, value, "date"),
         kind="date",
         message=Message("data impossível ou fora dos formatos declarados", "no such day, or not in a declared format"),
-        stages=({fast: f"CASE {forms[0]} END"}, {value: first_readable(raw, fast, f"CASE {forms[1]} END")}),
+        stages=(
+            {fast: f"CASE {forms[0]} END"},
+            {trimmed: where_unread(raw, fast, d.trim(raw))},
+            {value: first_readable(trimmed, fast, f"CASE {forms[1]} END")},
+        ),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from afluente.conform.dialect import EXOTIC_SPACES, SPACES
 from afluente.conform.reading import Cell, Reading, Repair, first_readable, where_unread
 from afluente.conform.types.encoding import encoding_repair, unscrambled
@@ -10,13 +12,20 @@ from afluente.core.language import Message
 
 TRUE_WORDS = ("sim", "s", "true", "t", "verdadeiro", "v", "yes", "y", "1")
 _ODD = f"[\u0300-\u036f{EXOTIC_SPACES}]"
+_TIDY_WORD = f"[^\u0300-\u036f{SPACES}]+"
+_TIDY = f"{_TIDY_WORD}( {_TIDY_WORD})*"
+_VISIBLE = re.compile(
+    r"(?:\\[\\d.+*?()\[\]{}|^$/-]|\[(?:[A-Za-z0-9_]|-|\\[d.-])+\]|[A-Za-z0-9_/#:;,=&%@!|(){}*+?^$-])+"
+)
+"""Patterns of nothing but classes of letters, digits and hyphens, escaped signs, literals and quantifiers."""
 FALSE_WORDS = ("não", "nao", "n", "false", "f", "falso", "no", "0")
 
 
 def text(cell: Cell) -> Reading:
     """Trimmed, runs of white space made one space, Unicode form C, and the declared case."""
     d, raw, column = cell.dialect, cell.raw, cell.column
-    source, odd, clean, composed, value = (cell.mid(n) for n in ("source", "odd", "clean", "composed", "value"))
+    names = ("source", "fast", "odd", "clean", "composed", "value")
+    source, fast, odd, clean, composed, value = (cell.mid(n) for n in names)
     untidy = " OR ".join(d.contains(source, part) for part in ("  ", "\t", "\n", "\r"))
     collapsed = d.remove(d.substitute(source, f"[{SPACES}]+", " "), "^ | $")
     tidy = f"CASE WHEN {odd} OR {untidy} THEN {collapsed} ELSE trim({source}) END"
@@ -33,9 +42,14 @@ def text(cell: Cell) -> Reading:
         message=Message("texto inválido", "invalid text"),
         stages=(
             {source: unscrambled(cell)},
-            {odd: f"NOT {d.is_ascii(source)} AND {d.finds(source, _ODD)}"},
-            {clean: tidy},
-            {composed: f"CASE WHEN {odd} THEN {d.compose(clean)} ELSE {clean} END"},
+            {fast: f"CASE WHEN {d.matches(source, _TIDY)} THEN {source} END"},
+            {odd: where_unread(source, fast, f"NOT {d.is_ascii(source)} AND {d.finds(source, _ODD)}")},
+            {clean: where_unread(source, fast, tidy)},
+            {
+                composed: (
+                    f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {odd} THEN {d.compose(clean)} ELSE {clean} END"
+                )
+            },
             {value: f"CASE WHEN {composed} NOT IN ({tokens}) THEN {cased[column.case]} END"},
         ),
         repairs=(Repair("text.encoding", f"{source} <> {raw}"),) if column.repair_encoding else (),
@@ -96,14 +110,22 @@ def code(cell: Cell) -> Reading:
         return d.matches(text, column.pattern) if column.pattern else "TRUE"
 
     has_visible_ends = f"{raw} BETWEEN '!' AND '~~' AND substr({raw}, length({raw})) BETWEEN '!' AND '~'"
+    is_plain = follows(cased)
+    if not _matches_visible_ascii_alone(column.pattern or ""):
+        is_plain = f"{has_visible_ends} AND {is_plain}"
     return Reading(
         value=value,
         kind="text",
         message=Message(f"não segue o padrão {column.pattern}", f"does not follow the pattern {column.pattern}"),
         stages=(
             {cased: in_case(raw)},
-            {fast: f"CASE WHEN {has_visible_ends} AND {follows(cased)} THEN {cased} END"},
+            {fast: f"CASE WHEN {is_plain} THEN {cased} END"},
             {trimmed: where_unread(raw, fast, in_case(d.trim(raw)))},
             {value: first_readable(trimmed, fast, f"CASE WHEN {follows(trimmed)} THEN {trimmed} END")},
         ),
     )
+
+
+def _matches_visible_ascii_alone(pattern: str) -> bool:
+    """Whether a regular expression surely matches no white space and nothing outside ASCII; False where that is not plain."""
+    return bool(_VISIBLE.fullmatch(pattern))
