@@ -139,10 +139,6 @@ class Dialect(Protocol):
         """What `try_local` gave, as an instant: the earlier where the clock shows a time twice, later in a gap."""
         ...
 
-    def lookup(self, values: Sequence[int], index: str) -> str:
-        """The value of a constant list at a position from 0."""
-        ...
-
     def bit(self, condition: str, position: int) -> str:
         """The integer `1 << position` where the condition is true, else 0."""
         ...

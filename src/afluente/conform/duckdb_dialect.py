@@ -1,5 +1,5 @@
 """Conform's operations in DuckDB's SQL, each the fastest of those measured (globs beat regular expressions, one
-`strptime` beats a list of formats, a constant list beats digit arithmetic).
+`strptime` beats a list of formats, arithmetic on whole columns beats conditions).
 """
 
 from __future__ import annotations
@@ -82,7 +82,11 @@ class DuckDbDialect:
         return f"regexp_matches({text}, {self.literal(regex)})"
 
     def trim(self, text: str) -> str:
-        return f"trim({text}, {self.literal(SPACE_CHARACTERS)})"
+        """A text that begins and ends visibly is left alone: looking at its ends costs a tenth of a `trim` of 29 characters."""
+        return (
+            f"(CASE WHEN {text} BETWEEN '!' AND '~~' AND substr({text}, length({text})) BETWEEN '!' AND '~' THEN {text}"
+            f" ELSE trim({text}, {self.literal(SPACE_CHARACTERS)}) END)"
+        )
 
     def upper(self, text: str) -> str:
         return f"upper({text})"
@@ -146,9 +150,6 @@ class DuckDbDialect:
         earlier = f"{later} - INTERVAL 1 HOUR"
         old = f"{local} < TIMESTAMP '{_CLOCKS_STILL} 00:00:00' AND " if _is_still(timezone) else ""
         return f"CASE WHEN {old}timezone({zone}, {earlier}) = {local} THEN {earlier} ELSE {later} END"
-
-    def lookup(self, values: Sequence[int], index: str) -> str:
-        return f"list_extract([{','.join(map(str, values))}], {index} + 1)"
 
     def bit(self, condition: str, position: int) -> str:
         return f"CASE WHEN {condition} THEN {1 << position}::BIGINT ELSE 0::BIGINT END"

@@ -139,9 +139,6 @@ class SparkDialect:
     def instant(self, local: str, timezone: str) -> str:
         return f"TRY_CAST(concat({local}, ' {timezone}') AS TIMESTAMP)"
 
-    def lookup(self, values: Sequence[int], index: str) -> str:
-        return f"element_at(array({','.join(map(str, values))}), CAST({index} + 1 AS INT))"
-
     def bit(self, condition: str, position: int) -> str:
         return f"CASE WHEN {condition} THEN {1 << position}L ELSE 0L END"
 

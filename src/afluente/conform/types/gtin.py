@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from afluente.conform.check_digits import packed_sum
+from afluente.conform.check_digits import quotients
 from afluente.conform.reading import Cell, Reading, Repair
 from afluente.conform.types.documents import SEPARATORS
 from afluente.core.language import Message
 
 
 def gtin(cell: Cell) -> Reading:
-    """Eight, twelve, thirteen or fourteen digits as text; one lost leading zero of a shorter code is put back."""
+    """Eight, twelve, thirteen or fourteen digits as text; one lost leading zero of a shorter code is put back.
+
+    A digit and its quotient are equal modulo ten, so the quotients are added in the digits' place.
+    """
     d, raw = cell.dialect, cell.raw
-    plain, number, packed, value = (cell.mid(n) for n in ("plain", "number", "packed", "value"))
-    weights = [3 if i % 2 == 0 else 1 for i in range(14)]
+    plain, number, value = (cell.mid(n) for n in ("plain", "number", "value"))
+    divided = quotients(cell, number, first=0, count=14)
+    even, odd = (" + ".join(list(divided)[start::2]) for start in (0, 1))
     size = f"length({plain})"
     padded = f"CASE {size} WHEN 7 THEN lpad({plain}, 8, '0') WHEN 11 THEN lpad({plain}, 12, '0') ELSE {plain} END"
     return Reading(
@@ -27,8 +31,8 @@ def gtin(cell: Cell) -> Reading:
                     f" THEN {d.try_cast(plain, 'bigint')} END"
                 )
             },
-            {packed: packed_sum(d, number, 14, [0] * 14, weights)},
-            {value: f"CASE WHEN {packed} % 10 = 0 AND {number} <> 0 THEN {padded} END"},
+            divided,
+            {value: f"CASE WHEN ({even} + 3 * ({odd})) % 10 = 0 AND {number} <> 0 THEN {padded} END"},
         ),
         repairs=(Repair("gtin.leading_zero", f"{value} IS NOT NULL AND {size} IN (7, 11)"),),
     )
