@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from afluente.conform.dialect import SPACES, Dialect
-from afluente.conform.reading import Cell, Check, Reading, first_readable, where_unread
+from afluente.conform.reading import Cell, Check, Reading, where_unread
 from afluente.core.language import Message
 
 DDDS = (
@@ -28,7 +28,7 @@ SHAPES = (
 _PUNCTUATION = f"[{SPACES}()./-]"
 _PREFIX = "^([+]55|0055)?0?"
 EMAIL = f"[^@{SPACES}]+@[^@{SPACES}]+\\.[A-Za-z]{{2,}}"
-_LOWER_EMAIL = f"[^@{SPACES}]+@[a-z0-9.-]+\\.[a-z]{{2,}}"
+_PLAIN_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}|<[^@{SPACES}]*@[a-z0-9.-]+\\.[a-z]{{2,}}"
 TYPO_DOMAINS = (
     "[a-z]+[.]con",
     "gmail[.]co(m[.]br)?",
@@ -112,28 +112,31 @@ def phone(cell: Cell) -> Reading:
     )
 
 
-def _address(d: Dialect, text: str) -> str:
+def _with_domain_in_lower_case(d: Dialect, text: str) -> str:
     at = d.position(text, "@")
-    domain = f"substr({text}, {at} + 1)"
-    lowered = f"concat(substr({text}, 1, {at}), {d.lower(domain)})"
-    return (
-        f"CASE WHEN {d.matches(text, EMAIL)} AND NOT {d.contains(text, '..')}"
-        f" THEN CASE WHEN {d.lower(text)} = {text} THEN {text} ELSE {lowered} END END"
-    )
+    lowered = f"concat(substr({text}, 1, {at}), {d.lower(f'substr({text}, {at} + 1)')})"
+    return f"CASE WHEN {d.lower(text)} = {text} THEN {text} ELSE {lowered} END"
 
 
 def email(cell: Cell) -> Reading:
     """An address with its domain in lower case. A domain that looks mistyped is a warning with the likely one."""
     d, raw = cell.dialect, cell.raw
     fast, trimmed, value = cell.mid("fast"), cell.mid("trimmed"), cell.mid("value")
+    is_address = f"{d.matches(trimmed, EMAIL)} AND NOT {d.contains(trimmed, '..')}"
     return Reading(
         value=value,
         kind="text",
         message=Message("e-mail inválido", "invalid e-mail address"),
         stages=(
-            {fast: f"CASE WHEN {d.matches(raw, _LOWER_EMAIL)} AND NOT {d.contains(raw, '..')} THEN {raw} END"},
+            {fast: f"CASE WHEN {d.matches(raw, _PLAIN_EMAIL)} AND NOT {d.contains(raw, '..')} THEN {raw} END"},
             {trimmed: where_unread(raw, fast, d.remove(raw, f"^[{SPACES}<]+|[{SPACES}>]+$"))},
-            {value: first_readable(trimmed, fast, _address(d, trimmed))},
+            {
+                value: (
+                    f"CASE WHEN {fast} IS NOT NULL THEN {_with_domain_in_lower_case(d, fast)}"
+                    f" WHEN {trimmed} IS NOT NULL THEN"
+                    f" CASE WHEN {is_address} THEN {_with_domain_in_lower_case(d, trimmed)} END END"
+                )
+            },
         ),
         checks=(
             Check(
