@@ -51,11 +51,12 @@ def quarantine_select(compiled: Compiled, rows: str, *, moment: str) -> str:
     received = f"(SELECT {', '.join([*bronze, *ORIGIN, *compiled.words])} FROM {rows} WHERE {bad}) AS s"
     raws = ", ".join(f"{expression} AS {name}" for name, expression in compiled.raws)
     with_raws = f"(SELECT *, {raws} FROM {received}) AS raw"
-    failures = [
-        (d.has_bits(word, 1 << bit), _fields(compiled, finding))
-        for finding, (word, bit) in ((f, word_of(i)) for i, f in enumerate(compiled.findings))
-        if finding.effect == "quarantine"
+    found = [
+        (f, d.has_bits(word, 1 << bit), d.identifier(internal("reason", str(i)))) for i, f, word, bit in _held(compiled)
     ]
+    chosen = [f"CASE WHEN {is_found} THEN {_choice(f)} END AS {choice}" for f, is_found, choice in found if f.reasons]
+    source = f"(SELECT *, {', '.join(chosen)} FROM {with_raws}) AS chosen" if chosen else with_raws
+    failures = [(is_found, _fields(compiled, finding, choice)) for finding, is_found, choice in found]
     instant = d.sql_type("timestamp")
     columns = [
         "md5(_source || '#' || CAST(_source_row AS " + d.sql_type("text") + ")) AS _quarantine_id",
@@ -66,10 +67,21 @@ def quarantine_select(compiled: Compiled, rows: str, *, moment: str) -> str:
         f"CAST({d.literal(moment)} AS {instant}) AS quarantined_at",
         f"CAST(NULL AS {instant}) AS replayed_at",
     ]
-    return f"SELECT {', '.join(columns)} FROM {with_raws}"
+    return f"SELECT {', '.join(columns)} FROM {source}"
 
 
-def _fields(compiled: Compiled, finding: Finding) -> dict[str, str]:
+def _held(compiled: Compiled) -> list[tuple[int, Finding, str, int]]:
+    """The findings that send a row here: place in the list, finding, mask column and bit."""
+    return [(i, f, *word_of(i)) for i, f in enumerate(compiled.findings) if f.effect == "quarantine"]
+
+
+def _choice(finding: Finding) -> str:
+    """The number of the first reason that holds, from 1, or 0: told once for the words of all languages."""
+    whens = " ".join(f"WHEN {condition} THEN {number}" for number, (condition, _) in enumerate(finding.reasons, 1))
+    return f"CASE {whens} ELSE 0 END"
+
+
+def _fields(compiled: Compiled, finding: Finding, choice: str) -> dict[str, str]:
     d = compiled.dialect
     value = "NULL"
     by_name = {column.name: column for column in compiled.contract.columns}
@@ -80,14 +92,14 @@ def _fields(compiled: Compiled, finding: Finding) -> dict[str, str]:
         "rule": d.literal(finding.rule),
         "column": d.literal(finding.column),
         "value": f"CAST({value} AS {d.sql_type('text')})",
-        "reason": _reason(d, finding, "pt"),
-        "reason_en": _reason(d, finding, "en"),
+        "reason": _reason(d, finding, choice, "pt"),
+        "reason_en": _reason(d, finding, choice, "en"),
     }
 
 
-def _reason(d: Dialect, finding: Finding, language: Language) -> str:
+def _reason(d: Dialect, finding: Finding, choice: str, language: Language) -> str:
     def say(message: Message) -> str:
         return d.literal(message.pt if language == "pt" else message.en)
 
-    whens = " ".join(f"WHEN {condition} THEN {say(message)}" for condition, message in finding.reasons)
-    return f"CASE {whens} ELSE {say(finding.message)} END" if whens else say(finding.message)
+    whens = " ".join(f"WHEN {number} THEN {say(message)}" for number, (_, message) in enumerate(finding.reasons, 1))
+    return f"CASE {choice} {whens} ELSE {say(finding.message)} END" if whens else say(finding.message)
