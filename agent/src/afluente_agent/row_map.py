@@ -19,6 +19,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from operator import eq
 from pathlib import Path
 from types import TracebackType
@@ -205,8 +206,5 @@ def _keys(content: bytes) -> tuple[bytes, ...]:
 def index(counts: array[int], rows: int) -> array[int]:
     """Where each bucket begins: a power of two of buckets with some sixteen rows each, and the end."""
     bits = max(0, min(_MOST_BITS, rows.bit_length() - 4))
-    width = 1 << (_MOST_BITS - bits)
-    starts = array("I", [0])
-    for bucket in range(1 << bits):
-        starts.append(starts[-1] + sum(counts[bucket * width : (bucket + 1) * width]))
-    return starts
+    starts = array("I", accumulate(counts, initial=0))
+    return starts[:: 1 << (_MOST_BITS - bits)]
