@@ -114,7 +114,8 @@ def _bronze(world: StormWorld, name: str) -> dict[str, list[dict[str, Any]]]:
     by_source = defaultdict(list)
     for file in lake.snapshot(table).live:
         for row in pq.read_table(f"{lake.address(table)}/{file.path}").to_pylist():
-            by_source[row["_source"]].append(row)
+            if row["_source_row"]:
+                by_source[row["_source"]].append(row)
     return by_source
 
 
