@@ -6,8 +6,8 @@ Invariant: a site is made once and never deleted; who paused or retired it, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from afluente.fleet.refusal import FleetError
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import SITES
-from afluente.state.json_value import Json
 
 SiteStatus = Literal["invited", "active", "paused", "retired"]
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -35,7 +34,6 @@ class NewSite:
     ring: str = DEFAULT_RING
     timezone: str = DEFAULT_TIMEZONE
     contact: str = ""
-    settings: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,6 @@ class Site:
     ring: str
     timezone: str
     contact: str
-    settings: Mapping[str, Json]
     created_at: datetime
 
 
@@ -78,7 +75,6 @@ def register(connection: sa.Connection, wanted: Sequence[NewSite], *, by: str, a
             "ring": site.ring,
             "timezone": site.timezone,
             "contact": site.contact,
-            "settings": dict(site.settings),
             "created_at": at,
         }
         for site in wanted

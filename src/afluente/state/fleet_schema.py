@@ -29,12 +29,11 @@ SITES = sa.Table(
     _text("ring"),
     _text("timezone"),
     _text("contact"),
-    sa.Column("settings", JSON_TYPE, nullable=False),
     _moment("created_at"),
     sa.Index(None, "municipality"),
     sa.Index(None, "ring"),
 )
-"""`status`: invited, active, paused, retired. `municipality` is the IBGE code. `settings` go into its configuration."""
+"""`status`: invited, active, paused, retired. `municipality` is the IBGE code."""
 
 ENROLMENT_TOKENS = sa.Table(
     "enrolment_tokens",

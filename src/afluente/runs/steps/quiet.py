@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from afluente.runs.steps.workspace import Workspace
 
 STAMP_FILE = ".afluente/cache/quiet.json"
-REVISION = "0005"
+REVISION = "0006"
 """The state's schema that `record` writes; a test holds it against the one the state room keeps."""
 _LAYERS = ("bronze", "silver", "gold", "quarantine", "repairs")
 _BUSY_SECONDS = 2.0
