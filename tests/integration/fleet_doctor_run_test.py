@@ -73,7 +73,9 @@ def test_the_status_is_1_when_something_must_be_mended_and_warnings_let_pass() -
 
 
 def test_the_text_says_the_worst_first_and_what_to_do() -> None:
-    text = as_text([finding("ok.hub"), finding("disk.low", where="x", free="1 GB", needed="2,0 GB"), finding("identity.clone")])
+    text = as_text(
+        [finding("ok.hub"), finding("disk.low", where="x", free="1 GB", needed="2,0 GB"), finding("identity.clone")]
+    )
     lines = text.splitlines()
     assert lines[0].startswith("[ERRO] Esta instalação está suspensa")
     assert lines[1].startswith("    O que fazer: Fale com o suporte")
