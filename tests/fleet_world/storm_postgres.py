@@ -38,12 +38,18 @@ class Postgres:
         return f"postgresql://postgres@/{database}?host={self._data}&port={self.port}"
 
     def start(self) -> None:
+        """Tried again for a while: somebody's connection may have the port as its own end."""
         options = f"-h 127.0.0.1 -p {self.port} -k {self._data} {OPTIONS}"
         log = self._data / "log"
-        try:
-            self._control("start", "-w", "-t", "60", "-o", options, "-l", str(log))
-        except subprocess.CalledProcessError:
-            raise AssertionError(f"PostgreSQL does not start: {log.read_text()[-2000:]}") from None
+        for is_last in (False, False, False, True):
+            try:
+                self._control("start", "-w", "-t", "60", "-o", options, "-l", str(log))
+            except subprocess.CalledProcessError:
+                if is_last:
+                    raise AssertionError(f"PostgreSQL does not start: {log.read_text()[-2000:]}") from None
+                time.sleep(1)
+            else:
+                break
         ends = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
