@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.sail import sail_server
+from tests.spark_server import sail_server
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ from tests.e2e.test_bad_input import (
     run,
     settings,
 )
-from tests.e2e.test_grown_spark import SAIL, server, sail
+from tests.e2e.test_grown_spark import sail
+from tests.spark_server import SAIL, spark_server
 
 __all__ = ["banca", "run", "sail"]
 OF_THE_STATE = {"a state that is garbage", "a workflow history that is garbage", "a secret that is not set"}
@@ -61,7 +62,7 @@ def test_a_full_disk_of_the_server_is_told_and_the_next_run_goes_on(sail: str, t
     limited = SAIL.replace(
         "import sys\n", "import sys, resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (9_000,) * 2)\n"
     )
-    with server(sys.executable, limited, SAIL_RUNTIME__MEMORY_POOL__TYPE="fair") as url:
+    with spark_server(sys.executable, limited, SAIL_RUNTIME__MEMORY_POOL__TYPE="fair") as url:
         folder = made_in(tmp_path / "banca", engine=f'{{spark: "{url}"}}')
         before = tables(folder / "lake")
         lines = "".join(f"{n},2026-03-{n % 28 + 1:02},{n * 7919 % 100_003}.25\n" for n in range(41, 20_000))

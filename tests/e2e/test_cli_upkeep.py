@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from deltalake import DeltaTable
 from afluente.core.tables import TableName
 from afluente.lake import Lake
 from tests.e2e.cli_project import NEW_VALUES, OLD_VALUES, afluente, make_project, write_contract, write_orders
+from tests.s3_server import BUCKET, KEY, SECRET, s3_server
 
 SILVER = TableName("silver", "pedidos")
 WAVES = 3
@@ -44,31 +44,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Mapping[str, str]]:
-    boto3 = pytest.importorskip("boto3", reason="moto[server] is not installed")
-    pytest.importorskip("s3fs", reason="afluente[s3] is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="chave",
-        aws_secret_access_key="segredo",
-        region_name="us-east-1",
-    )
-    if "zelo" not in {one["Name"] for one in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket="zelo")
-    yield {
-        "AWS_ACCESS_KEY_ID": "chave",
-        "AWS_SECRET_ACCESS_KEY": "segredo",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    server.stop()
+    with s3_server() as options:
+        yield options
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -78,9 +55,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     url, options = str(folder / "lake"), {}
     if request.param == "s3":
         options = dict(request.getfixturevalue("bucket"))
-        url = f"s3://zelo/{tmp_path.name}"
-        monkeypatch.setenv("ZELO_CHAVE", "chave")
-        monkeypatch.setenv("ZELO_SEGREDO", "segredo")
+        url = f"s3://{BUCKET}/{tmp_path.name}"
+        monkeypatch.setenv("ZELO_CHAVE", KEY)
+        monkeypatch.setenv("ZELO_SEGREDO", SECRET)
         settings = folder / "afluente.yaml"
         lines = [line for line in settings.read_text(encoding="utf-8").splitlines() if not line.startswith("lake:")]
         lines.append(

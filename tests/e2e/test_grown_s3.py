@@ -5,7 +5,6 @@ The command reads and writes through DuckDB with an fsspec filesystem; secrets s
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from deltalake import DeltaTable
 from afluente.core.tables import TableName
 from afluente.lake import Lake
 from tests.e2e.grown import LAYERS, afluente, assert_equal_lakes, content, make_project, run, tables
+from tests.s3_server import BUCKET, KEY, SECRET, s3_server
 
 ROWS = 1_000
 CITIES = "dados/pracas.csv"
@@ -43,34 +43,9 @@ class Bucket:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Bucket]:
-    boto3 = pytest.importorskip("boto3", reason="moto[server] is not installed")
-    pytest.importorskip("s3fs", reason="afluente[s3] is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    options = {
-        "AWS_ACCESS_KEY_ID": "chave",
-        "AWS_SECRET_ACCESS_KEY": "segredo",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="chave",
-        aws_secret_access_key="segredo",
-        region_name="us-east-1",
-    )
-    # The mock keeps one set of buckets a process, whichever of its servers made them.
-    if "lago" not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket="lago")
-    env = {"LAGO_CHAVE": "chave", "LAGO_SEGREDO": "segredo", "AWS_EC2_METADATA_DISABLED": "true"}
-    yield Bucket("s3://lago/vendas", options, env)
-    server.stop()
+    with s3_server() as options:
+        env = {"LAGO_CHAVE": KEY, "LAGO_SEGREDO": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
+        yield Bucket(f"s3://{BUCKET}/vendas", options, env)
 
 
 def on_s3(folder: Path, bucket: Bucket) -> Path:

@@ -18,17 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.grown import DATA, IS_FULL, afluente, assert_equal_lakes, make_project, run, tables
+from tests.spark_server import sail_server, spark_server
 
 ROWS = 20_000 if IS_FULL else 2_000
-SAIL = """
-import sys
-from pysail.spark import SparkConnectServer
-server = SparkConnectServer("127.0.0.1", 0)
-server.start(background=True)
-print("port", server.listening_address[1], flush=True)
-sys.stdin.read()
-server.stop()
-"""
 APACHE_SPARK = """
 import os, socket, sys
 os.environ.pop("SPARK_REMOTE", None)
@@ -55,38 +47,9 @@ session.stop()
 """
 
 
-@contextmanager
-def server(python: str, text: str, **environment: str) -> Iterator[str]:
-    """A Spark Connect server in a process of its own, which ends with its standard input."""
-    process = subprocess.Popen(
-        [python, "-c", text],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment},
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        port = next((line.split()[1] for line in process.stdout if line.startswith("port ")), None)
-        assert port is not None, "the server ended before it listened"
-        yield f"sc://127.0.0.1:{port}"
-    finally:
-        process.stdin.close()
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def sail() -> Iterator[str]:
-    if importlib.util.find_spec("pysail") is None:
-        pytest.skip("pysail is not installed")
-    with server(sys.executable, SAIL, SAIL_RUNTIME__MEMORY_POOL__TYPE="fair") as url:
+    with sail_server() as url:
         yield url
 
 
@@ -97,7 +60,7 @@ def apache_spark() -> Iterator[str]:
     python = os.environ.get("AFLUENTE_SPARK_PYTHON", "")
     if not Path(python).is_file():
         pytest.skip("AFLUENTE_SPARK_PYTHON names no Python that has pyspark with its jars")
-    with server(python, APACHE_SPARK, SPARK_LOCAL_IP="127.0.0.1") as url:
+    with spark_server(python, APACHE_SPARK, SPARK_LOCAL_IP="127.0.0.1") as url:
         yield url
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,46 +14,20 @@ from afluente.lake import Lake
 from tests.e2e.cli_project import NEW_VALUES, OLD_VALUES, afluente, make_project, orders, rows_of, waiting
 from tests.e2e.cli_project import write_contract, write_orders
 from tests.e2e.grown import LAYERS, assert_equal_lakes, tables
-from tests.e2e.test_grown_spark import SAIL, server
-
-BUCKET = "grande"
+from tests.s3_server import BUCKET, KEY, SECRET, s3_server
+from tests.spark_server import sail_server
 
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Mapping[str, str]]:
     """What reaches a bucket of the test's own server: the environment of whoever reads it."""
-    boto3 = pytest.importorskip("boto3", reason="moto[server] is not installed")
-    pytest.importorskip("s3fs", reason="afluente[s3] is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    listening = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    listening.start()
-    host, port = listening.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="chave",
-        aws_secret_access_key="segredo",
-        region_name="us-east-1",
-    )
-    if BUCKET not in {one["Name"] for one in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=BUCKET)
-    yield {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "chave",
-        "AWS_SECRET_ACCESS_KEY": "segredo",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    listening.stop()
+    with s3_server() as options:
+        yield options
 
 
 @pytest.fixture(scope="module")
 def sail(store: Mapping[str, str]) -> Iterator[str]:
-    pytest.importorskip("pysail", reason="pysail is not installed")
-    with server(sys.executable, SAIL, SAIL_RUNTIME__MEMORY_POOL__TYPE="fair", **store) as url:
+    with sail_server(**store) as url:
         yield url
 
 
@@ -77,8 +50,8 @@ def lake_setting(store: Mapping[str, str], url: str) -> str:
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("GRANDE_CHAVE", "chave")
-    monkeypatch.setenv("GRANDE_SEGREDO", "segredo")
+    monkeypatch.setenv("GRANDE_CHAVE", KEY)
+    monkeypatch.setenv("GRANDE_SEGREDO", SECRET)
     return f"s3://{BUCKET}/{tmp_path.name}"
 
 
@@ -153,7 +126,7 @@ def test_a_server_that_cannot_reach_the_store_is_told_and_nothing_is_committed(
 ) -> None:
     pytest.importorskip("pysail", reason="pysail is not installed")
     keyless = {name: value for name, value in store.items() if "KEY" not in name}
-    with server(sys.executable, SAIL, SAIL_RUNTIME__MEMORY_POOL__TYPE="fair", **keyless) as address:
+    with sail_server(**keyless) as address:
         folder = with_settings(
             make_project(tmp_path / "loja", write="append"),
             engine=f'{{spark: "{address}"}}',

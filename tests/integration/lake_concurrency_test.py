@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.s3_server import BUCKET, s3_server
+
 from afluente.core.tables import TableName
 from afluente.lake import Lake
 
@@ -91,33 +93,8 @@ def test_a_process_killed_right_after_its_commit_does_not_repeat_it(tmp_path: Pa
 
 @pytest.fixture
 def s3() -> Iterator[tuple[str, dict[str, str]]]:
-    boto3 = pytest.importorskip("boto3")
-    pytest.importorskip("s3fs")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    options = {
-        "AWS_ACCESS_KEY_ID": "chave",
-        "AWS_SECRET_ACCESS_KEY": "segredo",
-        "AWS_ENDPOINT_URL": address,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    client = boto3.client(
-        "s3",
-        endpoint_url=address,
-        aws_access_key_id="chave",
-        aws_secret_access_key="segredo",  # noqa: S106
-        region_name="us-east-1",
-    )
-    # The mock keeps one set of buckets a process, whichever of its servers made them.
-    if "lago" not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket="lago")
-    yield f"s3://lago/{uuid.uuid4()}", options
-    server.stop()
+    with s3_server() as options:
+        yield f"s3://{BUCKET}/{uuid.uuid4()}", options
 
 
 def test_no_replacement_on_an_object_store_is_lost_or_doubled(s3: tuple[str, dict[str, str]]) -> None:

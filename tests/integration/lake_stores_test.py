@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from tests.s3_server import BUCKET, s3_server
+
 from afluente.core.errors import CommitConflict, LakeError
 from afluente.core.tables import TableName
 from afluente.lake import Commit, Committed, Lake, Snapshot
@@ -26,33 +28,9 @@ THREE = {"id": 3, "uf": "a/b c=d%20", "valor": None}
 
 @pytest.fixture(scope="module")
 def s3_options() -> Iterator[dict[str, str]]:
-    boto3 = pytest.importorskip("boto3")
-    pytest.importorskip("s3fs")
-    from moto.server import ThreadedMotoServer
-
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    options = {
-        "AWS_ACCESS_KEY_ID": "chave",
-        "AWS_SECRET_ACCESS_KEY": "segredo",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    client = boto3.client(
-        "s3",
-        endpoint_url=options["AWS_ENDPOINT_URL"],
-        aws_access_key_id="chave",
-        aws_secret_access_key="segredo",  # noqa: S106
-        region_name="us-east-1",
-    )
-    # The mock keeps one set of buckets a process, whichever of its servers made them.
-    if "lago" not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket="lago")
-    yield options
-    server.stop()
+    with s3_server() as options:
+        os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+        yield options
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -60,7 +38,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     if request.param == "local":
         return Lake(str(tmp_path / "lago"), project_name="teste")
     options = request.getfixturevalue("s3_options")
-    return Lake(f"s3://lago/{uuid.uuid4()}", options, "teste")
+    return Lake(f"s3://{BUCKET}/{uuid.uuid4()}", options, "teste")
 
 
 def plan(
@@ -174,7 +152,7 @@ def test_columns_are_added(lake: Lake) -> None:
 
 
 def test_a_store_that_does_not_answer_may_be_tried_again(s3_options: dict[str, str]) -> None:
-    lake = Lake("s3://lago/x", {**s3_options, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}, "t")
+    lake = Lake(f"s3://{BUCKET}/x", {**s3_options, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}, "t")
     with pytest.raises(LakeError) as caught:
         lake.find(TABLE)
     assert (caught.value.code, caught.value.retryable) == ("lake.unreachable", True)
