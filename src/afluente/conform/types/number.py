@@ -65,8 +65,11 @@ def decimal(cell: Cell) -> Reading:
     currency = _CURRENCIES.get(cell.column.locale or "")
     extras = f"{_ENDS}|[{SPACES}]*({currency})[{SPACES}]*" if currency else _ENDS
     fast, cleaned, inside, value = (cell.mid(n) for n in ("fast", "cleaned", "inside", "value"))
-    unsigned = f"replace({raw}, 'R$ ', '')" if cell.column.locale == "pt-BR" else raw
-    bare = unsigned if cell.column.locale != "pt-BR" else f"replace({unsigned}, 'R$', '')"
+    bare = raw
+    if cell.column.locale == "pt-BR":
+        bare = (
+            f"CASE WHEN {raw} LIKE 'R$ %' THEN substr({raw}, 4) ELSE replace(replace({raw}, 'R$ ', ''), 'R$', '') END"
+        )
     signed = f"[+-]? ?{body}|{body}-|[(]{body}[)]"
     stripped = d.remove(raw, extras)
     thorough = (
