@@ -162,7 +162,7 @@ def _marks(found: Found, key: bytes) -> dict[str, tuple[str, ...]]:
         name: tuple(sorted(fingerprint(key, domain=name, value=value) for value in values))
         for table in sorted(people)
         for column, values in found.wanted[table].items()
-        if (name := f"{table}.{column}")
+        if column not in found.row_links.get(table, set()) and (name := f"{table}.{column}")
     }
 
 

@@ -109,6 +109,8 @@ def erase_in_files(workspace: Workspace, pattern: re.Pattern[str], *, is_dry_run
         counts["spill"] = spilled
         if not is_dry_run:
             shutil.rmtree(spill, ignore_errors=True)
+    if not is_dry_run:
+        workspace.discard_stages()
     for path in _texts(workspace.folder):
         before = path.read_text(encoding="utf-8", errors="surrogateescape")
         if pattern.search(before):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from afluente.conform.quarantine import quarantine_column
 from afluente.core.tables import TableName
+from afluente.products.governance.conformed_on import Contracts, made_from, silver_contracts, steps_from_bronze
 from afluente.products.governance.follow import Found, Policy
 from afluente.products.governance.gold_columns import handed_on
 from afluente.products.governance.row_match import by_origin, by_pattern, by_texts, by_values, texts_of
@@ -59,14 +60,18 @@ class Erased:
 
 def works(workspace: Workspace, found: Found) -> list[Work]:
     """Everything to do in the lake, in the order it must be done."""
-    contracts = {contract.table: contract for contract in workspace.project.contracts}
+    contracts = silver_contracts(workspace.project)
     replacements = _replacements(workspace, found, contracts)
-    ordered = sorted(found.wanted, key=lambda table: (found.policies[table] == "delete", table))
-    done = [*_gold(workspace, found, replacements)]
-    done += [work for table in ordered for work in _aside(found, contracts[table])]
+    ordered = sorted(
+        found.wanted,
+        key=lambda table: (-steps_from_bronze(contracts[table], contracts), found.policies[table] == "delete", table),
+    )
+    done = [*_gold(workspace, found, contracts, replacements)]
+    done += [work for table in ordered for work in _aside(found, contracts[table], contracts)]
     sources: dict[TableName, Work] = {}
     for table in ordered:
-        work = _source(found, contracts[table], replacements)
+        is_from_bronze = made_from(contracts[table], contracts) is None
+        work = _source(found, contracts[table], replacements) if is_from_bronze else None
         if work is not None:
             before = sources.get(work.table)
             sources[work.table] = work if before is None or work.policy == "delete" else before
@@ -78,7 +83,7 @@ def works(workspace: Workspace, found: Found) -> list[Work]:
 def warnings(workspace: Workspace, found: Found) -> list[str]:
     """What the operator should know before: rows that will not pass their contract once the person is gone."""
     said = []
-    for contract in workspace.project.contracts:
+    for contract in silver_contracts(workspace.project).values():
         if found.policies.get(contract.table) != "anonymise":
             continue
         wanted = set(found.wanted[contract.table])
@@ -155,9 +160,7 @@ def _changed(rows: pa.Table, work: Work) -> pa.Table | None:
     return rows
 
 
-def _replacements(
-    workspace: Workspace, found: Found, contracts: dict[TableName, Contract]
-) -> dict[tuple[TableName, str], str | None]:
+def _replacements(workspace: Workspace, found: Found, contracts: Contracts) -> dict[tuple[TableName, str], str | None]:
     """For each column that leads to the person, what stands in its place in rows that are kept."""
     made: dict[str, str] = {}
     taken: set[str] = set()
@@ -170,7 +173,10 @@ def _replacements(
     replacements: dict[tuple[TableName, str], str | None] = {}
     for table, columns in found.wanted.items():
         contract = contracts[table]
+        rows_only = found.row_links.get(table, set())
         for name, values in columns.items():
+            if name in rows_only:
+                continue
             is_direct = contract.column(name).classification == "direct_identifier"
             if not values or is_direct or may_be_null(contract, name):
                 replacements[table, name] = None
@@ -185,9 +191,15 @@ def _replacements(
 def _silver(found: Found, contract: Contract, replacements: dict[tuple[TableName, str], str | None]) -> Work:
     wanted = found.wanted[contract.table]
     replace = {column.name: None for column in contract.columns if column.classification == "direct_identifier"}
-    kept = {name: replacements[contract.table, name] for name in wanted}
+    kept = {name: replacements[contract.table, name] for name in wanted if (contract.table, name) in replacements}
     policy = found.policies[contract.table]
-    return Work(contract.table, policy, lambda rows: by_values(rows, wanted), {**replace, **kept})
+    return Work(contract.table, policy, _masking(wanted or _named(found, contract)), {**replace, **kept})
+
+
+def _named(found: Found, contract: Contract) -> dict[str, set[str]]:
+    """The person's texts in each direct identifier of a table that nothing links to the person."""
+    texts = found.tokens.strong | found.tokens.weak
+    return {column.name: texts for column in contract.columns if column.classification == "direct_identifier"}
 
 
 def _source(found: Found, contract: Contract, replacements: dict[tuple[TableName, str], str | None]) -> Work | None:
@@ -201,13 +213,22 @@ def _source(found: Found, contract: Contract, replacements: dict[tuple[TableName
     return Work(contract.source, policy, lambda rows: by_values(rows, raws), {**replace, **kept})
 
 
-def _aside(found: Found, contract: Contract) -> Iterator[Work]:
-    """Quarantine and repairs: rows of what was rejected, lines that could not be read, values that were mended."""
+def _aside(found: Found, contract: Contract, contracts: Contracts) -> Iterator[Work]:
+    """Quarantine and repairs: rows of what was rejected, lines that could not be read, values that were mended.
+
+    Rows that come from silver keep no origin of their own: the repairs of their table go by every text of the person,
+    and those of a namesake with them, until the next run makes the table again.
+    """
     if contract.source is None:
         return
+    is_from_bronze = made_from(contract, contracts) is None
     origins = found.origins.get(contract.source, set())
     raws = {quarantine_column(name): texts for name, texts in found.raws.get(contract.source, {}).items()}
+    if not found.wanted[contract.table]:
+        named = _named(found, contract)
+        raws = {quarantine_column(contract.column(name).source): texts for name, texts in named.items()}
     strong = found.tokens.strong
+    mended = strong if is_from_bronze else strong | found.tokens.weak
     pattern = found.tokens.pattern()
 
     def of_quarantine(rows: pa.Table) -> Any:
@@ -217,15 +238,20 @@ def _aside(found: Found, contract: Contract) -> Iterator[Work]:
         return by_pattern(rows, TEXT, pattern) | by_texts(rows, strong)
 
     def of_repairs(rows: pa.Table) -> Any:
-        return by_origin(rows, origins) | by_texts(rows, strong)
+        return by_origin(rows, origins) | by_texts(rows, mended)
 
     yield Work(TableName("quarantine", contract.table.name), "delete", of_quarantine)
-    yield Work(TableName("quarantine", f"bronze_{contract.source.name}"), "delete", of_rejects)
+    if is_from_bronze:
+        yield Work(TableName("quarantine", f"bronze_{contract.source.name}"), "delete", of_rejects)
     yield Work(TableName("repairs", contract.table.name), "delete", of_repairs)
 
 
-def _gold(workspace: Workspace, found: Found, replacements: dict[tuple[TableName, str], str | None]) -> Iterator[Work]:
-    contracts = {contract.table: contract for contract in workspace.project.contracts}
+def _gold(
+    workspace: Workspace,
+    found: Found,
+    contracts: Contracts,
+    replacements: dict[tuple[TableName, str], str | None],
+) -> Iterator[Work]:
     columns: dict[TableName, set[str]] = {table: set(wanted) for table, wanted in found.wanted.items()}
     for table in found.wanted:
         direct = (column for column in contracts[table].columns if column.classification == "direct_identifier")

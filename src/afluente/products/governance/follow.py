@@ -2,8 +2,9 @@
 
 A table is followed by the columns that are known to hold the person. From its rows, of the newest version and of all
 older ones, come: its own key and unique columns (where a row is a person), the columns of other tables that refer to
-it, and the columns of any table that hold the same kind of document. Nothing else leads on: a shared phone or a
-namesake is not the same person.
+it, and the columns of any table that hold the same kind of document. A silver table and those conformed from it lead to
+each other by the columns that one hands to the other. Nothing else leads on: a shared phone or a namesake is not the
+same person.
 
 Invariant: nothing here writes. What was received dirty is compared after the contract's own cleaning.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from afluente.core.errors import UsageError
 from afluente.core.tables import TableName
 from afluente.products.governance.canonical_value import canonical_values
+from afluente.products.governance.conformed_on import handed_to, made_from, silver_contracts
 from afluente.products.governance.person import Identifier, Tokens
 from afluente.products.governance.row_match import Origin, by_values, texts_of
 from afluente.products.governance.table_files import read_table_file, table_files
@@ -37,12 +39,16 @@ _SHARED = ("email", "br.phone")
 
 @dataclass(slots=True)
 class Found:
-    """What is known of the person. Values are canonical texts of silver columns; `raws` those of the source columns."""
+    """What is known of the person. Values are canonical texts of silver columns; `raws` those of the source columns.
+
+    `row_links` are columns of tables conformed from silver that tell a row of the person's, and not the person.
+    """
 
     wanted: dict[TableName, dict[str, set[str]]] = field(default_factory=dict)
     raws: dict[TableName, dict[str, set[str]]] = field(default_factory=dict)
     origins: dict[TableName, set[Origin]] = field(default_factory=dict)
     policies: dict[TableName, Policy] = field(default_factory=dict)
+    row_links: dict[TableName, set[str]] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
 
     def want(self, table: TableName, column: str, values: Iterable[str]) -> bool:
@@ -74,7 +80,7 @@ class _Follower:
         self._workspace = workspace
         self._lake = workspace.lake
         self._given = policies
-        self._contracts = {contract.table: contract for contract in workspace.project.contracts}
+        self._contracts = silver_contracts(workspace.project)
         self._read: dict[tuple[TableName, str], dict[str, str]] = {}
         self._asked: dict[tuple[TableName, str], set[str]] = {}
         self._found = Found()
@@ -98,6 +104,7 @@ class _Follower:
                 if other not in waiting:
                     waiting.append(other)
         self._part_shared()
+        self._take_in_unlinked()
         self._decide()
         if not allows_several:
             self._refuse_several()
@@ -116,7 +123,46 @@ class _Follower:
             for table, other in self._leads(contract, column):
                 if found and self._found.want(table, other, found):
                     changed.append(table)
+        changed += self._hand_back(contract)
+        for name, found in values.items():
+            changed += self._hand_on(contract, contract.column(name), found)
         return list(dict.fromkeys(changed))
+
+    def _hand_back(self, contract: Contract) -> list[TableName]:
+        """The silver table that it is conformed from, by the values which that holds of this one's columns."""
+        earlier = made_from(contract, self._contracts)
+        if earlier is None:
+            return []
+        rows_only = self._found.row_links.get(contract.table, set())
+        raws = self._found.raws.get(earlier.table, {})
+        links = [contract.column(name) for name in self._found.wanted[contract.table] if name not in rows_only]
+        return [
+            earlier.table
+            for link in links
+            if link.expression is None and raws.get(link.source)
+            if self._found.want(earlier.table, link.source, raws[link.source])
+        ]
+
+    def _hand_on(self, contract: Contract, column: Column, rows: set[str]) -> list[TableName]:
+        """The tables conformed from it, by what tells the person or, failing that, by the key of the person's rows."""
+        of_person = self._found.wanted[contract.table].get(column.name, set())
+        if column.name in self._found.row_links.get(contract.table, set()):
+            of_person = set()
+        is_row_key = column.unique or column.name == person_key(contract)
+        if not of_person and not (rows and is_row_key):
+            return []
+        changed = []
+        for later, link in handed_to(contract, column.name, self._contracts):
+            links = self._found.row_links.setdefault(later.table, set())
+            (links.discard if of_person else links.add)(link.name)
+            texts = of_person or rows
+            if self._found.want(later.table, link.name, self._canonical_of(later.table, link, texts)):
+                changed.append(later.table)
+        return changed
+
+    def _canonical_of(self, table: TableName, column: Column, texts: set[str]) -> set[str]:
+        read = self._canonical(table, column, texts)
+        return {read[text] for text in texts if text in read}
 
     def _leads(self, contract: Contract, column: Column) -> Iterable[tuple[TableName, str]]:
         """Columns that hold the same person as this column of a matched row."""
@@ -136,6 +182,9 @@ class _Follower:
 
     def _is_of_people(self, contract: Contract) -> bool:
         """Whether a row of the table is a person, rather than something a person did."""
+        earlier = made_from(contract, self._contracts)
+        if earlier is not None and self._found.wanted.get(earlier.table):
+            return self._is_of_people(earlier)
         wanted = self._found.wanted.get(contract.table, {})
         direct = [column for column in contract.columns if column.classification == "direct_identifier"]
         if not direct:
@@ -241,11 +290,22 @@ class _Follower:
         self._found.tokens.strong -= shared
         self._found.tokens.weak |= shared
 
+    def _take_in_unlinked(self) -> None:
+        """Tables conformed from the person's that no column links to them: looked through for the person's texts."""
+        for contract in self._contracts.values():
+            if contract.source in self._found.wanted and contract.table not in self._found.wanted:
+                self._found.wanted[contract.table] = {}
+                for column in contract.columns:
+                    if column.classification == "direct_identifier" and column.expression is None:
+                        texts = self._found.tokens.strong | self._found.tokens.weak
+                        self._token(column, self._canonical_of(contract.table, column, texts))
+
     def _decide(self) -> None:
-        for table in self._found.wanted:
+        for table, wanted in self._found.wanted.items():
             contract = self._contracts[table]
-            is_partition = bool(set(contract.partition_by) & set(self._found.wanted[table]))
-            policy: Policy = "delete" if self._is_of_people(contract) or is_partition else "anonymise"
+            is_partition = bool(set(contract.partition_by) & set(wanted))
+            is_deleted = bool(wanted) and (self._is_of_people(contract) or is_partition)
+            policy: Policy = "delete" if is_deleted else "anonymise"
             self._found.policies[table] = self._given.get(table, policy)
 
     def _refuse_several(self) -> None:

@@ -33,7 +33,7 @@ from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.planning import rule_tables
 from afluente.runs.steps.present import present_files
 from afluente.runs.steps.quality import ask_rules, refusal
-from afluente.runs.steps.silver_source import stage_silver
+from afluente.runs.steps.silver_source import staged_silver
 from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
@@ -287,8 +287,11 @@ class ConformStep:
     def _taken(self, bronze: Snapshot, task: _Task) -> Iterator[tuple[pa.Schema, Sequence[BronzeFile]]]:
         """The files of the rows that the contract takes, and their columns."""
         if self._source.layer == "silver":
-            into = self._table.name
-            yield stage_silver(self._workspace, bronze, self._dialect(), into=into, moment=task.at, run_id=self._run_id)
+            into, run_id = self._table.name, self._run_id
+            with staged_silver(
+                self._workspace, bronze, self._dialect(), into=into, moment=task.at, run_id=run_id
+            ) as staged:
+                yield staged
         elif self._contract.take == "all":
             yield bronze.schema, self._files(bronze, task)
         else:

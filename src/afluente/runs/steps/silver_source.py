@@ -1,12 +1,14 @@
 """A silver table as the source of another: its rows given the origin that bronze rows have.
 
 Invariant: the same rows get the same origin on every engine: the table's name, and their number in the order of all
-their columns. So a row that is refused keeps its `_quarantine_id` as long as the rows before it stay.
+their columns. So a row that is refused keeps its `_quarantine_id` as long as the rows before it stay. No file of them is
+left when the step is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 
@@ -25,10 +27,11 @@ _ORIGIN = (
 )
 
 
-def stage_silver(
+@contextmanager
+def staged_silver(
     workspace: Workspace, snapshot: Snapshot, dialect: Dialect, *, into: str, moment: str, run_id: str
-) -> tuple[pa.Schema, Sequence[BronzeFile]]:
-    """Write a snapshot's rows with their origin to the stage, in a folder named `into`; the files and their columns."""
+) -> Iterator[tuple[pa.Schema, Sequence[BronzeFile]]]:
+    """Files of a snapshot's rows with their origin, and their columns, in the stage for as long as the `with` lasts."""
     engine = workspace.engine
     schema = pa.schema([*snapshot.schema, *_ORIGIN])
     names = [dialect.identifier(name) for name in snapshot.schema.names]
@@ -39,10 +42,10 @@ def stage_silver(
         f"SELECT {', '.join(names)}, {dialect.literal(str(snapshot.table))} AS _source, {number} AS _source_row,"
         f" {instant} AS _ingested_at, {dialect.literal(run_id)} AS _run_id FROM {_VIEW}"
     )
-    register_snapshot(engine, _VIEW, snapshot)
-    try:
-        folder = workspace.empty_stage(into)
-        files = engine.write_parquet(sql, folder, schema=schema)
-    finally:
-        engine.drop(_VIEW)
-    return schema, [BronzeFile(f"{folder}/{file.path}", file.rows) for file in files]
+    with workspace.stage_folder(into) as folder:
+        register_snapshot(engine, _VIEW, snapshot)
+        try:
+            files = engine.write_parquet(sql, folder, schema=schema)
+        finally:
+            engine.drop(_VIEW)
+        yield schema, [BronzeFile(f"{folder}/{file.path}", file.rows) for file in files]

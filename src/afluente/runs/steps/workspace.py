@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -83,14 +84,21 @@ class Workspace:
         """Where this process keeps files that an engine has to read: beside the lake, for a Spark server to see."""
         return f"{self.lake.location.root}/.stage/{self.scratch.name}"
 
-    def empty_stage(self, name: str) -> str:
-        """A folder of this name in the stage, emptied of what an earlier step left there."""
-        folder = f"{self.stage}/{name}"
+    @contextmanager
+    def stage_folder(self, name: str) -> Iterator[str]:
+        """A folder of this name in the stage, for as long as the `with` lasts."""
         self._discard_stage(f"{self.scratch.name}/{name}")
-        return folder
+        try:
+            yield f"{self.stage}/{name}"
+        finally:
+            self._discard_stage(f"{self.scratch.name}/{name}")
+
+    def discard_stages(self) -> None:
+        """Delete what any process left in the stage. Only while no run of the project goes on."""
+        self._discard_stage("")
 
     def _discard_stage(self, name: str) -> None:
-        folder, filesystem = f"{self.lake.location.root}/.stage/{name}", self.lake.filesystem()
+        folder, filesystem = f"{self.lake.location.root}/.stage/{name}".rstrip("/"), self.lake.filesystem()
         if filesystem is None:
             shutil.rmtree(folder, ignore_errors=True)
             return
