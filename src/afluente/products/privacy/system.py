@@ -7,7 +7,7 @@ the version that is audited, for what can be computed depends on the regions (wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,8 @@ class Rows:
 
 
 def packed(rows: Sequence[Row]) -> Rows:
+    """The rows one after another, without unknowns whose factor is 0 and rows of none: they say nothing."""
+    rows = [row for row in map(_said, rows) if len(row.columns)]
     return Rows(
         starts=np.concatenate([[0], np.cumsum([len(row.columns) for row in rows])]).astype(np.int64),
         columns=np.concatenate([_NO_COLUMNS, *(row.columns for row in rows)]).astype(np.int64),
@@ -89,6 +91,11 @@ def packed(rows: Sequence[Row]) -> Rows:
         sources=np.array([row.source for row in rows], dtype=np.int64),
         is_exact=np.array([row.is_exact for row in rows], dtype=np.bool_),
     )
+
+
+def _said(row: Row) -> Row:
+    is_said = row.factors != 0
+    return row if is_said.all() else replace(row, columns=row.columns[is_said], factors=row.factors[is_said])
 
 
 def joined(first: Rows, second: Rows) -> Rows:

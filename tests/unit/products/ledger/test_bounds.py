@@ -179,3 +179,13 @@ def test_what_the_ellipsoid_shows_lies_between_the_outermost_bounds(given_system
         moved = truth * reach(component, truth)
         assert (truth - moved >= corners.min(axis=0)[component.unknowns] - TOLERANCE).all()
         assert (truth + moved <= corners.max(axis=0)[component.unknowns] + TOLERANCE).all()
+
+
+def test_a_share_of_at_least_all_leaves_nothing_to_the_others() -> None:
+    """The lower end of the band is 1: the own part less once the total is not below 0, whatever the own part is."""
+    whole = np.array([0, 1, 2])
+    rows = [Row(whole, np.array([0.0, -1.0, -1.0]), 0.0, np.inf, 0), Row(whole[:1], np.zeros(1), 0.0, np.inf, 0)]
+    with np.errstate(all="raise"):
+        found = propagate(system(np.array([7.0, 0.0, 0.0]), packed(rows)))
+    assert found.low.tolist() == [0.0, 0.0, 0.0]
+    assert found.high.tolist() == [np.inf, 0.0, 0.0]
