@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from afluente.state.database import open_state
-from afluente.state.fleet_schema import AGENTS, ENROLMENT_TOKENS, FACTS, SITES
+from afluente.state.fleet_schema import AGENTS, ENROLMENT_TOKENS, FACTS, SITE_CONFIGURATIONS, SITES
 from tests.e2e.cli_project import Ended, afluente
 
 SETTINGS = """\
@@ -165,6 +165,20 @@ def test_a_failing_site_is_judged_shown_with_its_message_and_asked_for_a_remedy(
     )
     assert (asked["kind"], asked["status"], asked["parameters"]) == ("roll_back", "waiting", {"version": "1.0"})
     assert answer(project, "show", "3509502")["remedies"][0]["reason"] == "teste"
+
+
+def test_a_sites_plan_of_the_week_is_shown(project: Path) -> None:
+    enrol(project)
+    assert answer(project, "show", "3509502")["send_plan"] is None
+    times = ["14:05", "14:10", "14:15", "14:20", "14:25", "", ""]
+    plan = {"zone_minutes": -180, "times": times}
+    with open_state("sqlite:///.afluente/state.db", project) as database, database.write() as connection:
+        own = {"site": "3509502", "version": 2, "based_on": 1, "terms": {"plan": plan, "sealed_to": "", "secret": ""}}
+        signed = {"body": "{}", "key": "", "signature": "", "made_at": datetime.now(UTC)}
+        connection.execute(sa.insert(SITE_CONFIGURATIONS).values(**own, **signed))
+    assert answer(project, "show", "3509502")["send_plan"] == plan
+    shown = fleet(project, "show", "3509502").stdout
+    assert "envia: seg 14:05, ter 14:10, qua 14:15, qui 14:20, sex 14:25, sáb não, dom não (UTC-03:00)" in shown
 
 
 def test_the_summary_says_who_sent_who_did_not_why_and_what_to_do(project: Path) -> None:

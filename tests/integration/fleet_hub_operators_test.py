@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -15,6 +17,7 @@ from afluente.hub.operators_app import operators_app
 from afluente.hub.settings import HubSettings
 from afluente.hub.threads import Threads
 from afluente.state.database import open_state
+from afluente.state.fleet_schema import SITE_CONFIGURATIONS
 
 PATIENT = HubSettings(wrong_tokens_a_minute=100_000)
 OPEN_TO_ALL = {"/health", "/openapi.json"}
@@ -166,6 +169,18 @@ def test_sites_and_tokens_in_bulk_then_a_remedy_given_done_and_audited(world):
     audit = world.operate("administrator", "GET", "/v1/audit").json()
     assert audit["holds"]
     assert {"remedy.asked", "remedy.done"} <= {entry["action"] for entry in audit["entries"]}
+
+
+def test_a_sites_plan_of_the_week_is_told(world):
+    world.token("a")
+    assert world.operate("reader", "GET", "/v1/sites/a").json()["send_plan"] is None
+    plan = {"zone_minutes": -180, "times": ["14:05"] * 5 + ["", ""]}
+    terms = {"plan": plan, "sealed_to": "", "secret": ""}
+    signed = {"body": "{}", "key": "", "signature": "", "made_at": datetime.now(UTC)}
+    with world.database.write() as connection:
+        row = {"site": "a", "version": 2, "based_on": 1, "terms": terms, **signed}
+        connection.execute(SITE_CONFIGURATIONS.insert().values(**row))
+    assert world.operate("reader", "GET", "/v1/sites/a").json()["send_plan"] == plan
 
 
 def test_a_configuration_is_published_and_comes_with_the_next_heartbeat(world):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 
@@ -16,12 +16,15 @@ from afluente.core.language import Language, Message
 from afluente.fleet import agents, facts, remedies, sites
 from afluente.fleet.diagnosis import verdicts
 from afluente.fleet.diagnosis.rules import SITUATIONS
+from afluente.fleet.send_plan import SendPlan
+from afluente.fleet.site_configuration import plan_of
 from afluente.state.fleet_schema import AGENTS, SITES, TRANSMISSIONS
 
 if TYPE_CHECKING:
     from afluente.cli.console import Console
     from afluente.fleet.diagnosis.verdict import Verdict
     from afluente.fleet.summary import SiteLine, Summary
+    from afluente.state.json_value import Json
 
 STANDINGS: Mapping[str, Message] = {
     "sent": Message("enviaram", "sent"),
@@ -31,6 +34,9 @@ STANDINGS: Mapping[str, Message] = {
     "excused": Message("nada a fazer", "nothing to do"),
     "not_installed": Message("a instalar", "to install"),
 }
+WEEKDAYS = Message("seg|ter|qua|qui|sex|sáb|dom", "Mon|Tue|Wed|Thu|Fri|Sat|Sun")
+NO_SENDING = Message("não", "no")
+SENDS = Message("envia", "sends")
 SHOWN_SITES = 40
 SHOWN_FACTS = 15
 SHOWN_VERDICTS = 8
@@ -82,8 +88,10 @@ def site_story(connection: sa.Connection, site: str) -> dict[str, object]:
         .order_by(TRANSMISSIONS.c.started_at.desc())
         .limit(10)
     )
+    plan = plan_of(connection, site)
     return {
         "site": asdict(found),
+        "send_plan": None if plan is None else plan.to_json(),
         "agents": [
             {
                 "id": agent.id,
@@ -111,6 +119,9 @@ def tell_site(story: Mapping[str, object], line: SiteLine | None, console: Conso
         console.data(STANDINGS[line.standing].say(language))
         if line.verdict is not None:
             tell_verdict(line.verdict, console, language=language)
+    plan = SendPlan.from_json(cast("Json", story["send_plan"]))
+    if plan is not None:
+        console.data(_plan_line(plan, language=language))
     parts = (
         ("agents", ("id", "status", "version", "pec", "last_seen_at")),
         ("transmissions", ("started_at", "list_name", "kind", "rows", "state", "error_code")),
@@ -123,6 +134,14 @@ def tell_site(story: Mapping[str, object], line: SiteLine | None, console: Conso
         assert isinstance(rows, list)
         if rows:
             console.table(({column: row[column] for column in columns} for row in rows), title=name)
+
+
+def _plan_line(plan: SendPlan, *, language: Language) -> str:
+    days = WEEKDAYS.say(language).split("|")
+    told = ", ".join(f"{day} {time or NO_SENDING.say(language)}" for day, time in zip(days, plan.times, strict=True))
+    hours, minutes = divmod(abs(plan.zone_minutes), 60)
+    sign = "-" if plan.zone_minutes < 0 else "+"
+    return f"{SENDS.say(language)}: {told} (UTC{sign}{hours:02}:{minutes:02})"
 
 
 def verdict_row(verdict: Verdict, *, language: Language) -> dict[str, object]:

@@ -79,6 +79,12 @@ def kept(connection: sa.Connection, site: str) -> Kept | None:
     return None if row is None else Kept(row.version, row.based_on, Terms.from_json(row.terms))
 
 
+def plan_of(connection: sa.Connection, site: str) -> SendPlan | None:
+    """The plan of the week that a site was told; None while it keeps the spread of all."""
+    own = kept(connection, site)
+    return None if own is None else own.terms.plan
+
+
 def configuration_at_enrolment(
     connection: sa.Connection,
     site: str,

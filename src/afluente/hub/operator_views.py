@@ -13,6 +13,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import FileResponse, Response
 
 from afluente.fleet import access, agents, facts, operators, remedies, sites
+from afluente.fleet.site_configuration import plan_of
 from afluente.hub import bundles
 from afluente.hub.desk import Desk, Endpoint
 from afluente.state.audit_page import read_page
@@ -90,11 +91,12 @@ class Views:
         )
 
     async def site(self, request: Request, site: SiteName) -> Response:
-        """The site with its agents, open remedies and present verdict."""
+        """The site with its plan of the week, its agents, open remedies and present verdict."""
 
         def look(connection: sa.Connection) -> object:
             return {
                 "site": sites.require(connection, site),
+                "send_plan": plan_of(connection, site),
                 "agents": agents.of_site(connection, site),
                 "remedies": remedies.listed(connection, site, only_open=True),
                 "verdicts": _verdicts(connection, 10, site=site, status="current"),
