@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from afluente.state.database import open_state
+from afluente.watch import observations
 from tests.e2e.cli_project import afluente, make_project, process
 
 
@@ -61,6 +64,24 @@ def test_it_answers_stops_cleanly_and_goes_on(tmp_path: Path, started: list[subp
         assert one.wait() == 0
     assert seen[0] == seen[1]
     assert len(seen[0]) == 1
+
+
+def test_the_figures_of_a_scheduled_run_are_kept_without_alerts(
+    tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    folder = make_project(tmp_path / "loja")
+    settings = folder / "afluente.yaml"
+    schedule = 'schedules:\n  sempre: {cron: "* * * * *", run: [gold.vendas_uf]}\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + schedule, encoding="utf-8")
+    serve(folder, started)
+    ended = time.monotonic() + 300
+    with open_state("sqlite:///.afluente/state.db", folder) as database:
+        while time.monotonic() < ended:
+            with database.read() as connection:
+                if metrics := observations.metrics(connection):
+                    break
+            time.sleep(0.5)
+    assert ("gold.vendas_uf", "rows", 1) in metrics
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:

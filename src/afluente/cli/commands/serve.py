@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from afluente.cli.console import Console
 from afluente.cli.opening import open_workspace
-from afluente.core.errors import UsageError
+from afluente.core.errors import AfluenteError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from afluente.products.publisher import Publisher
     from afluente.products.release.build import ReleaseOutcome
     from afluente.products.sending import SendOutcome
@@ -115,6 +117,8 @@ def _scheduler(workspace: Workspace, watcher: Watcher | None) -> Scheduler:
         tell(ended)
         if watcher is not None:
             watcher.wake()
+        elif not ended.is_unchanged:
+            _keep_figures(workspace, on_error)
 
     tables = {schedule.name: tuple(str(table) for table in schedule.tables) for schedule in project.schedules}
 
@@ -142,3 +146,13 @@ def _scheduler(workspace: Workspace, watcher: Watcher | None) -> Scheduler:
         on_report=on_report,
         on_error=on_error,
     )
+
+
+def _keep_figures(workspace: Workspace, on_error: Callable[[AfluenteError], None]) -> None:
+    """Keep what a run told of its tables, where no watcher does. Trouble with it does not touch the run."""
+    from afluente.watch.run_figures import learn_from_runs
+
+    try:
+        learn_from_runs(workspace)
+    except AfluenteError as error:
+        on_error(error)
