@@ -6,13 +6,14 @@ Invariant: the tables that lead to the person are written last, so that an erasu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from afluente.conform.quarantine import quarantine_column
 from afluente.core.tables import TableName
 from afluente.products.governance.conformed_on import Contracts, made_from, silver_contracts, steps_from_bronze
-from afluente.products.governance.follow import Found, Policy
+from afluente.products.governance.fleet_lines import HASH, PersonLines, person_lines
+from afluente.products.governance.follow import Found, Policy, fleet_tables
 from afluente.products.governance.gold_columns import handed_on
 from afluente.products.governance.row_match import by_origin, by_pattern, by_texts, by_values, texts_of
 from afluente.products.governance.stand_in import may_be_null, shape_of, stand_in
@@ -36,12 +37,16 @@ TEXT = "_text"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one table needs. `replace` gives new values of columns in matched rows (None: null)."""
+    """What one table needs. `replace` gives new values of columns in matched rows (None: null).
+
+    `fleet_lines` is there for a list of the fleet, some of whose lines stay as markers.
+    """
 
     table: TableName
     policy: Policy
     mask: Mask
     replace: dict[str, str | None] = field(default_factory=dict)
+    fleet_lines: PersonLines | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def works(workspace: Workspace, found: Found) -> list[Work]:
         if work is not None:
             before = sources.get(work.table)
             sources[work.table] = work if before is None or work.policy == "delete" else before
-    done += sources.values()
+    done += [_of_fleet(workspace, work) for work in sources.values()]
     done += [_silver(found, contracts[table], replacements) for table in ordered]
     return [work for work in done if workspace.lake.exists(work.table)]
 
@@ -100,6 +105,17 @@ def warnings(workspace: Workspace, found: Found) -> list[str]:
             for column in contract.columns
             if column.classification == "direct_identifier" and not may_be_null(contract, column.name)
         ]
+    said += [
+        f"{table}: {', '.join(sorted(sites))} sent the person, and will again with the next whole list or change of the "
+        "row unless they are erased there"
+        for table, sites in sorted(found.sites.items())
+    ]
+    if found.sites and workspace.project.fleet is not None:
+        days = workspace.project.fleet.retention.landing_days
+        said.append(
+            f"uploads that the fleet's hub landed are not opened: they stay encrypted until {days} days after they "
+            "were loaded; the central database is not erased here"
+        )
     return said
 
 
@@ -119,7 +135,7 @@ def carry_out(workspace: Workspace, work: Work, found: Found, *, details: dict[s
     """Do it: commit the table without the person, then let go of what older versions held."""
     lake = workspace.lake
     counted = count(workspace, work)
-    cleaned = rewrite(lake, work.table, lambda rows: _changed(rows, work), details=details) if counted.rows else None
+    cleaned = rewrite(lake, work.table, lambda rows: changed(rows, work), details=details) if counted.rows else None
     pattern = found.tokens.pattern()
 
     def holds(rows: pa.Table) -> bool:
@@ -140,7 +156,8 @@ def carry_out(workspace: Workspace, work: Work, found: Found, *, details: dict[s
     )
 
 
-def _changed(rows: pa.Table, work: Work) -> pa.Table | None:
+def changed(rows: pa.Table, work: Work) -> pa.Table | None:
+    """A file's rows as the work leaves them; None when it changes none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -148,7 +165,8 @@ def _changed(rows: pa.Table, work: Work) -> pa.Table | None:
     if not mask.any():
         return None
     if work.policy == "delete":
-        return rows.filter(pa.array(~mask))
+        kept = rows.filter(pa.array(~mask))
+        return kept if work.fleet_lines is None else pa.concat_tables([kept, work.fleet_lines.markers_of(rows)])
     for name, text in work.replace.items():
         if name not in rows.column_names:
             continue
@@ -190,10 +208,10 @@ def _replacements(workspace: Workspace, found: Found, contracts: Contracts) -> d
 
 def _silver(found: Found, contract: Contract, replacements: dict[tuple[TableName, str], str | None]) -> Work:
     wanted = found.wanted[contract.table]
-    replace = {column.name: None for column in contract.columns if column.classification == "direct_identifier"}
+    nulled = {column.name: None for column in contract.columns if column.classification == "direct_identifier"}
     kept = {name: replacements[contract.table, name] for name in wanted if (contract.table, name) in replacements}
     policy = found.policies[contract.table]
-    return Work(contract.table, policy, _masking(wanted or _named(found, contract)), {**replace, **kept})
+    return Work(contract.table, policy, _masking(wanted or _named(found, contract)), {**nulled, **kept})
 
 
 def _named(found: Found, contract: Contract) -> dict[str, set[str]]:
@@ -207,10 +225,21 @@ def _source(found: Found, contract: Contract, replacements: dict[tuple[TableName
         return None
     raws = found.raws.get(contract.source, {})
     direct = [column for column in contract.columns if column.classification == "direct_identifier"]
-    replace = {column.source: None for column in direct if column.expression is None}
+    nulled = {column.source: None for column in direct if column.expression is None}
     kept = {contract.column(name).source: replacements[contract.table, name] for name in found.wanted[contract.table]}
     policy = found.policies[contract.table]
-    return Work(contract.source, policy, lambda rows: by_values(rows, raws), {**replace, **kept})
+    return Work(contract.source, policy, lambda rows: by_values(rows, raws), {**nulled, **kept})
+
+
+def _of_fleet(workspace: Workspace, work: Work) -> Work:
+    """The work on a list of the fleet, whose lines hang together; any other as it is."""
+    if work.table not in fleet_tables(workspace.project) or not workspace.lake.exists(work.table):
+        return work
+    if work.policy == "anonymise":
+        return replace(work, replace={**work.replace, HASH: None})
+    by_line = work.mask
+    lines = person_lines(workspace.lake, work.table, by_line)
+    return replace(work, mask=lambda rows: by_line(rows) | lines.mask(rows), fleet_lines=lines)
 
 
 def _aside(found: Found, contract: Contract, contracts: Contracts) -> Iterator[Work]:
@@ -258,19 +287,19 @@ def _gold(
         columns[table].update(column.name for column in direct)
     links: dict[TableName, dict[str, set[str]]] = {}
     named: dict[TableName, dict[str, set[str]]] = {}
-    replace: dict[TableName, dict[str, str | None]] = {}
+    replaced: dict[TableName, dict[str, str | None]] = {}
     is_of_people: dict[TableName, bool] = {}
     texts = found.tokens.strong | found.tokens.weak
     for one in handed_on(workspace, columns):
         wanted = found.wanted[one.origin.table].get(one.origin.column)
-        replace.setdefault(one.table, {})[one.column] = replacements.get((one.origin.table, one.origin.column))
+        replaced.setdefault(one.table, {})[one.column] = replacements.get((one.origin.table, one.origin.column))
         if wanted is None:
             named.setdefault(one.table, {})[one.column] = texts
         else:
             links.setdefault(one.table, {})[one.column] = wanted
             is_deleted = found.policies[one.origin.table] == "delete"
             is_of_people[one.table] = is_of_people.get(one.table, True) and is_deleted
-    for table, values in replace.items():
+    for table, values in replaced.items():
         policy: Policy = "delete" if is_of_people.get(table, False) else "anonymise"
         yield Work(table, policy, _masking(links.get(table) or named[table]), values)
 

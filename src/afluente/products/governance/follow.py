@@ -28,6 +28,7 @@ from afluente.project.contract import Column, Contract
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from afluente.project.settings import Project
     from afluente.runs.steps.workspace import Workspace
 
 Policy = Literal["delete", "anonymise"]
@@ -41,7 +42,7 @@ _SHARED = ("email", "br.phone")
 class Found:
     """What is known of the person. Values are canonical texts of silver columns; `raws` those of the source columns.
 
-    `row_links` are columns of tables conformed from silver that tell a row of the person's, and not the person.
+    `sites` are those of the fleet whose lines hold the person. `row_links` are columns of tables conformed from silver that tell a row of the person's, and not the person.
     """
 
     wanted: dict[TableName, dict[str, set[str]]] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Found:
     origins: dict[TableName, set[Origin]] = field(default_factory=dict)
     policies: dict[TableName, Policy] = field(default_factory=dict)
     row_links: dict[TableName, set[str]] = field(default_factory=dict)
+    sites: dict[TableName, set[str]] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
 
     def want(self, table: TableName, column: str, values: Iterable[str]) -> bool:
@@ -70,6 +72,11 @@ def follow(
     return _Follower(workspace, policies or {}).follow(tuple(identifiers), allows_several=allows_several)
 
 
+def fleet_tables(project: Project) -> frozenset[TableName]:
+    """The bronze tables that the fleet's hub keeps."""
+    return frozenset() if project.fleet is None else frozenset(one.table for one in project.fleet.lists)
+
+
 def person_key(contract: Contract) -> str:
     """The single column that is the table's key; empty when it has none or several."""
     return contract.keys[0] if len(contract.keys) == 1 else ""
@@ -81,6 +88,7 @@ class _Follower:
         self._lake = workspace.lake
         self._given = policies
         self._contracts = silver_contracts(workspace.project)
+        self._fleet = fleet_tables(workspace.project)
         self._read: dict[tuple[TableName, str], dict[str, str]] = {}
         self._asked: dict[tuple[TableName, str], set[str]] = {}
         self._found = Found()
@@ -215,6 +223,8 @@ class _Follower:
             if {"_source", "_source_row"} <= set(rows.column_names):
                 origins = zip(*(rows.column(name).to_pylist() for name in ("_source", "_source_row")), strict=True)
                 self._found.origins.setdefault(contract.source, set()).update(origins)
+            if contract.source in self._fleet:
+                self._found.sites.setdefault(contract.source, set()).update(rows.column("site").to_pylist())
             self._gather(contract, rows, values)
 
     def _raws(self, contract: Contract, column: Column, given: pa.ChunkedArray) -> set[str]:
