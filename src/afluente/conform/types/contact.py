@@ -28,7 +28,8 @@ SHAPES = (
 _PUNCTUATION = f"[{SPACES}()./-]"
 _PREFIX = "^([+]55|0055)?0?"
 EMAIL = f"[^@{SPACES}]+@[^@{SPACES}]+\\.[A-Za-z]{{2,}}"
-_PLAIN_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}|<[^@{SPACES}]*@[a-z0-9.-]+\\.[a-z]{{2,}}"
+_LOWER_EMAIL = f"[^@{SPACES}]+@[a-z0-9.-]+\\.[a-z]{{2,}}"
+_MIXED_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}"
 TYPO_DOMAINS = (
     "[a-z]+[.]con",
     "gmail[.]co(m[.]br)?",
@@ -112,29 +113,37 @@ def phone(cell: Cell) -> Reading:
     )
 
 
-def _with_domain_in_lower_case(d: Dialect, text: str) -> str:
+def _lowered(d: Dialect, text: str) -> str:
     at = d.position(text, "@")
-    lowered = f"concat(substr({text}, 1, {at}), {d.lower(f'substr({text}, {at} + 1)')})"
-    return f"CASE WHEN {d.lower(text)} = {text} THEN {text} ELSE {lowered} END"
+    return f"concat(substr({text}, 1, {at}), {d.lower(f'substr({text}, {at} + 1)')})"
 
 
 def email(cell: Cell) -> Reading:
     """An address with its domain in lower case. A domain that looks mistyped is a warning with the likely one."""
     d, raw = cell.dialect, cell.raw
-    fast, trimmed, value = cell.mid("fast"), cell.mid("trimmed"), cell.mid("value")
-    is_address = f"{d.matches(trimmed, EMAIL)} AND NOT {d.contains(trimmed, '..')}"
+    lower, mixed, trimmed, value = (cell.mid(name) for name in ("lower", "mixed", "trimmed", "value"))
+
+    def is_address(text: str, regex: str) -> str:
+        return f"{d.matches(text, regex)} AND NOT {d.contains(text, '..')}"
+
     return Reading(
         value=value,
         kind="text",
         message=Message("e-mail inválido", "invalid e-mail address"),
         stages=(
-            {fast: f"CASE WHEN {d.matches(raw, _PLAIN_EMAIL)} AND NOT {d.contains(raw, '..')} THEN {raw} END"},
-            {trimmed: where_unread(raw, fast, d.remove(raw, f"^[{SPACES}<]+|[{SPACES}>]+$"))},
+            {lower: f"CASE WHEN {is_address(raw, _LOWER_EMAIL)} THEN {raw} END"},
+            {mixed: where_unread(raw, lower, f"CASE WHEN {is_address(raw, _MIXED_EMAIL)} THEN {_lowered(d, raw)} END")},
+            {
+                trimmed: (
+                    f"CASE WHEN {lower} IS NULL AND {mixed} IS NULL AND {raw} IS NOT NULL"
+                    f" THEN {d.remove(raw, f'^[{SPACES}<]+|[{SPACES}>]+$')} END"
+                )
+            },
             {
                 value: (
-                    f"CASE WHEN {fast} IS NOT NULL THEN {_with_domain_in_lower_case(d, fast)}"
+                    f"CASE WHEN {lower} IS NOT NULL THEN {lower} WHEN {mixed} IS NOT NULL THEN {mixed}"
                     f" WHEN {trimmed} IS NOT NULL THEN"
-                    f" CASE WHEN {is_address} THEN {_with_domain_in_lower_case(d, trimmed)} END END"
+                    f" CASE WHEN {is_address(trimmed, EMAIL)} THEN {_lowered(d, trimmed)} END END"
                 )
             },
         ),
