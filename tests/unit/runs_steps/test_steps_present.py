@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fleet_world.fleet_river import SENDINGS, SITES, TABLE, River, State
-from tests.sail import sail_server
+from tests.spark_server import sail_server
 from tests.unit.fleet.loading.fleet_loading_world import COLUMNS
 
 from afluente.cli.fingerprint import fingerprint
