@@ -132,9 +132,12 @@ def test_the_person_goes_and_no_older_line_takes_their_place(workspace: Workspac
 def test_the_next_whole_list_brings_the_person_again_and_that_is_noticed(workspace: Workspace) -> None:
     river = Registers(workspace.lake)
     river.send("a", "full", {"1": ANA, "2": RUI})
+    sent = [*river.waiting]
     river.keep()
     standing(workspace)
     erase(workspace)
+    river.waiting = sent
+    river.keep()
     assert standing(workspace) == [("a", "2", RUI)]
     river.send("a", "delta", {"2": EVA})
     river.keep()
