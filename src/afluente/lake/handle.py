@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from afluente.core.errors import LakeError
 from afluente.core.tables import TableName
+from afluente.lake.checkpoint_repair import drop_torn_checkpoints
 from afluente.lake.failure import translated
 from afluente.lake.snapshot import Snapshot
 from afluente.lake.store import Store
@@ -17,9 +18,30 @@ from afluente.lake.store import Store
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+_MAY_BE_TORN = ("lake.log_corrupted", "lake.version_missing")
+
 
 def open_table(store: Store, table: TableName, version: int | datetime | None = None) -> DeltaTable | None:
-    """A fresh handle at a version (a number, a moment, or the newest), or None when there is no such table."""
+    """A fresh handle at a version (a number, a moment, or the newest), or None when there is no such table.
+
+    A checkpoint that a power cut tore is taken away where the log holds all of it.
+    """
+    try:
+        return _opened(store, table, version)
+    except LakeError as error:
+        if error.code not in _MAY_BE_TORN or not _is_mended(store, table):
+            raise
+    return _opened(store, table, version)
+
+
+def _is_mended(store: Store, table: TableName) -> bool:
+    try:
+        return drop_torn_checkpoints(store, store.location.table(table))
+    except OSError:
+        return False
+
+
+def _opened(store: Store, table: TableName, version: int | datetime | None) -> DeltaTable | None:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
 
