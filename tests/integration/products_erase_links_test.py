@@ -67,6 +67,11 @@ NOTES = """      - {name: nota, logicalType: string, primaryKey: true, required:
       - {type: custom, engine: afluente, implementation: {rule: references, columns: [visita],
          table: silver.visitas, toColumns: [visita], onInvalid: keep}}
 """
+QUEUE = """      - name: senha
+        logicalType: string
+        transformLogic: lower(visita)
+        customProperties: [{property: values, value: [a2]}]
+"""
 NOTICES = """      - {name: aviso, logicalType: string, primaryKey: true, required: true}
       - {name: documento, logicalType: string, classification: direct_identifier, logicalTypeOptions: {format: br.cpf}}
       - {name: assunto, logicalType: string}
@@ -92,6 +97,10 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     for name, columns in (("pacientes", PATIENTS), ("visitas", VISITS), ("notas", NOTES), ("avisos", NOTICES)):
         text = CONTRACT.format(name=name, write="append" if name == "visitas" else "replace", columns=columns.rstrip())
         (root / "contracts" / f"{name}.odcs.yaml").write_text(text, encoding="utf-8")
+    queue = CONTRACT.format(name="fila", write="replace", columns=QUEUE.rstrip()).replace(
+        "bronze.fila", "silver.visitas"
+    )
+    (root / "contracts" / "fila.odcs.yaml").write_text(queue, encoding="utf-8")
     project = load_project(root, environment={}, typed_in=root)
     with Workspace(project, environment={}) as opened:
         run(opened)
@@ -130,6 +139,12 @@ def test_rows_are_found_by_reference_by_document_and_by_what_they_refer_to(works
     assert notes == {"N1": None, "N2": "Rui disse", "N3": None}
     notices = {row["aviso"]: (row["documento"], row["assunto"]) for row in rows_of(workspace, "silver.avisos")}
     assert notices == {"X1": (None, "vacina"), "X2": ("11144477735", "exame")}
+
+
+def test_rejected_rows_of_a_table_made_from_silver_go_by_columns_that_it_has_not(workspace: Workspace) -> None:
+    assert {row["numero"] for row in rows_of(workspace, "quarantine.fila")} == {"7"}
+    erase(workspace)
+    assert rows_of(workspace, "quarantine.fila") == []
 
 
 def test_landed_parquet_and_json_lines_lose_their_records_too(workspace: Workspace) -> None:

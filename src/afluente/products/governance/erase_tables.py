@@ -245,17 +245,19 @@ def _of_fleet(workspace: Workspace, work: Work) -> Work:
 def _aside(found: Found, contract: Contract, contracts: Contracts) -> Iterator[Work]:
     """Quarantine and repairs: rows of what was rejected, lines that could not be read, values that were mended.
 
-    Rows that come from silver keep no origin of their own: the repairs of their table go by every text of the person,
-    and those of a namesake with them, until the next run makes the table again.
+    A rejected row has every column of the table that it comes from. Rows that come from silver keep no origin of their
+    own: the repairs of their table go by every text of the person, and those of a namesake with them, until the next run
+    makes the table again.
     """
     if contract.source is None:
         return
-    is_from_bronze = made_from(contract, contracts) is None
+    earlier = made_from(contract, contracts)
+    is_from_bronze = earlier is None
     origins = found.origins.get(contract.source, set())
-    raws = {quarantine_column(name): texts for name, texts in found.raws.get(contract.source, {}).items()}
-    if not found.wanted[contract.table]:
-        named = _named(found, contract)
-        raws = {quarantine_column(contract.column(name).source): texts for name, texts in named.items()}
+    raws = found.raws.get(contract.source, {})
+    if earlier is not None:
+        raws = found.wanted.get(earlier.table) or _named(found, earlier)
+    raws = {quarantine_column(name): texts for name, texts in raws.items()}
     strong = found.tokens.strong
     mended = strong if is_from_bronze else strong | found.tokens.weak
     pattern = found.tokens.pattern()
