@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -15,11 +16,12 @@ from tests.e2e.grown import COMMAND, IS_FULL, assert_equal_lakes, make_project, 
 def spilled_bytes(folder: Path) -> int:
     """What lies in the spill folder at this moment; DuckDB clears it as it goes."""
     total = 0
-    for file in folder.glob("**/*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(place) / name).stat().st_size
+            except FileNotFoundError:
+                continue
     return total
 
 

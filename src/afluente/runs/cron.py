@@ -19,8 +19,8 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _HOURS_OF_DAY = 24
 _DAYS_OF_WEEK = 7
-_LONGEST_WAIT_DAYS = 366 * 9
-"""29 February may be eight years away, where a century has no leap day."""
+_LONGEST_WAIT_DAYS = 366 * 41
+"""29 February on a given day of the week may be forty years away, where a century has no leap day."""
 
 
 @dataclass(frozen=True, slots=True)

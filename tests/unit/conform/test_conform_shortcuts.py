@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,11 @@ def test_trim_takes_white_space_of_every_kind_off_the_ends_and_nothing_else(engi
 def test_a_text_is_tidied_whether_or_not_it_looks_tidy_at_once(engine: Engine, texts: list[str]) -> None:
     tidied = [re.sub(f"[{SPACES}]+", " ", text).strip(" ") for text in texts]
     assert values(engine, "text", texts) == [unicodedata.normalize("NFC", text) or None for text in tidied]
+
+
+@pytest.mark.parametrize("space", [*SPACE_CHARACTERS])
+def test_white_space_of_any_kind_is_one_space_between_words_and_none_around_them(engine: Engine, space: str) -> None:
+    assert values(engine, "text", [f"{space}São{space}{space}Paulo{space}", space]) == ["São Paulo", None]
 
 
 def test_a_code_is_trimmed_though_its_pattern_lets_white_space_in(engine: Engine) -> None:

@@ -122,6 +122,12 @@ def test_the_fields_mean_what_cron_means_by_them(text: str, after: str, expected
 def test_the_leap_day_after_a_century_without_one_is_found() -> None:
     zone = ZoneInfo("UTC")
     assert Cron.parse("0 0 29 2 *").next_after(datetime(2096, 3, 1, tzinfo=UTC), zone).year == 2104
+    assert Cron.parse("0 0 29 2 */7").next_after(datetime(2088, 3, 1, tzinfo=UTC), zone).year == 2128
+
+
+def test_a_day_that_is_also_a_certain_day_of_the_week_is_found_years_away() -> None:
+    zone = ZoneInfo("UTC")
+    assert Cron.parse("0 0 1 1 */7").next_after(datetime(2023, 1, 2, tzinfo=UTC), zone).year == 2034
 
 
 @pytest.mark.parametrize("text", ["* * * *", "61 * * * *", "a b c d e", "0 0 31 2 *"])

@@ -26,7 +26,7 @@ def text(cell: Cell) -> Reading:
     d, raw, column = cell.dialect, cell.raw, cell.column
     names = ("source", "fast", "odd", "clean", "composed", "value")
     source, fast, odd, clean, composed, value = (cell.mid(n) for n in names)
-    untidy = " OR ".join(d.contains(source, part) for part in ("  ", "\t", "\n", "\r"))
+    untidy = " OR ".join(d.contains(source, part) for part in ("  ", *"\t\n\v\f\r"))
     collapsed = d.remove(d.substitute(source, f"[{SPACES}]+", " "), "^ | $")
     tidy = f"CASE WHEN {odd} OR {untidy} THEN {collapsed} ELSE trim({source}) END"
     cased = {
