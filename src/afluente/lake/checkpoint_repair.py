@@ -6,6 +6,7 @@ that it held; the log itself is never touched.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -33,13 +34,22 @@ def drop_torn_checkpoints(store: Store, address: str) -> bool:
     whole = checkpoints.keys() - torn
     if not versions or not _is_told(versions, since=max(whole, default=-1)):
         return False
-    for version in torn:
-        store.delete(checkpoints[version])
-    if _HINT in names and (torn or not checkpoints):
-        store.delete(f"{log}/{_HINT}")
-        _log.warning("a checkpoint that a power cut tore was taken away", extra={"checkpoints": len(torn)})
-        return True
-    return bool(torn)
+    stale = [checkpoints[version] for version in torn]
+    if _HINT in names and _hinted(store, f"{log}/{_HINT}") not in whole:
+        stale.append(f"{log}/{_HINT}")
+    for path in stale:
+        store.delete(path)
+    if stale:
+        _log.warning("a checkpoint that a power cut tore was taken away", extra={"files": len(stale)})
+    return bool(stale)
+
+
+def _hinted(store: Store, path: str) -> int | None:
+    """The version of the checkpoint that the hint names; None when it cannot be read."""
+    try:
+        return int(json.loads(store.read_bytes(path) or b"")["version"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _is_told(versions: Collection[int], *, since: int) -> bool:

@@ -18,8 +18,6 @@ from afluente.lake.store import Store
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_MAY_BE_TORN = ("lake.log_corrupted", "lake.version_missing")
-
 
 def open_table(store: Store, table: TableName, version: int | datetime | None = None) -> DeltaTable | None:
     """A fresh handle at a version (a number, a moment, or the newest), or None when there is no such table.
@@ -27,48 +25,12 @@ def open_table(store: Store, table: TableName, version: int | datetime | None = 
     A checkpoint that a power cut tore is taken away where the log holds all of it.
     """
     try:
+        try:
+            return _opened(store, table, version)
+        except LakeError as error:
+            if error.code != "lake.log_corrupted" or not _is_mended(store, table):
+                raise
         return _opened(store, table, version)
-    except LakeError as error:
-        if error.code not in _MAY_BE_TORN or not _is_mended(store, table):
-            raise
-    return _opened(store, table, version)
-
-
-def _is_mended(store: Store, table: TableName) -> bool:
-    try:
-        return drop_torn_checkpoints(store, store.location.table(table))
-    except OSError:
-        return False
-
-
-def _opened(store: Store, table: TableName, version: int | datetime | None) -> DeltaTable | None:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
-
-    address = store.location.table(table)
-    try:
-        with translated(f"opening table {table}"):
-            try:
-                if isinstance(version, datetime):
-                    handle = DeltaTable(address, storage_options=store.options)
-                    handle.load_as_version(version)
-                    return handle
-                return DeltaTable(address, version=version, storage_options=store.options)
-            except TableNotFoundError:
-                return None
-            except DeltaProtocolError as error:
-                raise LakeError(
-                    "lake.table_unsupported",
-                    f"table {table} needs a newer reader ({error})",
-                    hint="it was written with features that delta-rs does not read",
-                ) from error
-            except DeltaError:
-                if not isinstance(version, int):
-                    raise
-                newest = DeltaTable(address, storage_options=store.options).version()
-                if version <= newest:
-                    raise
-                raise _missing_version(table, version, newest) from None
     except LakeError as error:
         if version is not None and error.code in {"lake.failed", "lake.log_corrupted"}:
             raise LakeError(
@@ -77,6 +39,42 @@ def _opened(store: Store, table: TableName, version: int | datetime | None) -> D
                 hint="its log or its checkpoint was cleaned away; ask for a newer version",
             ) from error
         raise
+
+
+def _opened(store: Store, table: TableName, version: int | datetime | None) -> DeltaTable | None:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
+
+    address = store.location.table(table)
+    with translated(f"opening table {table}"):
+        try:
+            if isinstance(version, datetime):
+                handle = DeltaTable(address, storage_options=store.options)
+                handle.load_as_version(version)
+                return handle
+            return DeltaTable(address, version=version, storage_options=store.options)
+        except TableNotFoundError:
+            return None
+        except DeltaProtocolError as error:
+            raise LakeError(
+                "lake.table_unsupported",
+                f"table {table} needs a newer reader ({error})",
+                hint="it was written with features that delta-rs does not read",
+            ) from error
+        except DeltaError:
+            if not isinstance(version, int):
+                raise
+            newest = DeltaTable(address, storage_options=store.options).version()
+            if version <= newest:
+                raise
+            raise _missing_version(table, version, newest) from None
+
+
+def _is_mended(store: Store, table: TableName) -> bool:
+    try:
+        return drop_torn_checkpoints(store, store.location.table(table))
+    except OSError:
+        return False
 
 
 def find(store: Store, table: TableName, version: int | datetime | None = None) -> Snapshot | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,3 +80,19 @@ def test_a_whole_checkpoint_stays_where_the_log_was_cleaned(lake: Lake) -> None:
     (log_of(lake) / f"{7:020d}.json").unlink()
     assert len(Hand(lake).rows()) == COMMITS
     assert list(log_of(lake).glob("*.checkpoint.parquet"))
+
+
+def test_a_hint_of_a_checkpoint_that_is_gone_gives_way_to_an_older_whole_one(lake: Lake) -> None:
+    hint = log_of(lake) / "_last_checkpoint"
+    named = json.loads(hint.read_text())
+    hint.write_text(json.dumps({**named, "version": named["version"] + 1}))
+    assert len(Hand(lake).rows()) == COMMITS
+    assert list(log_of(lake).glob("*.checkpoint.parquet"))
+
+
+def test_asking_for_a_version_that_is_not_there_takes_nothing_away(lake: Lake) -> None:
+    before = sorted(path.name for path in log_of(lake).iterdir())
+    with pytest.raises(LakeError) as caught:
+        lake.snapshot(TABLE, COMMITS + 7)
+    assert caught.value.code == "lake.version_missing"
+    assert sorted(path.name for path in log_of(lake).iterdir()) == before
