@@ -21,29 +21,21 @@ from afluente.core.tables import DataFile, TableName
 from afluente.engines.engine import Engine
 from afluente.lake.lake import Lake
 from afluente.lake.snapshot import Snapshot
+from afluente.runs.steps.present import LINES, STANDING, WHOLE_LISTS
 
-LINES = "expiry_lines"
 KEYS = ("_source", "_source_row")
 MEMORY_LIMIT = "512MB"
-_WHOLE = f"""
-SELECT site, _source, _started_at FROM (
-  SELECT site, _source, _started_at, row_number() OVER (PARTITION BY site ORDER BY _started_at DESC, _source DESC) AS n
-  FROM {LINES} WHERE _kind = 'full'
-) AS ranked WHERE n = 1
-"""
 _UNMARKED = f"""
-SELECT w.* FROM ({_WHOLE}) AS w
-WHERE NOT EXISTS (SELECT 1 FROM {LINES} AS m WHERE m._source = w._source AND m._source_row = 0)
+SELECT DISTINCT l.site, l._source, l._started_at FROM {LINES} AS l
+JOIN ({WHOLE_LISTS}) AS w ON l.site = w.whole_site AND l._started_at = w.whole_at
+WHERE l._kind = 'full' AND NOT EXISTS (SELECT 1 FROM {LINES} AS m WHERE m._source = l._source AND m._source_row = 0)
 """
 _GONE = f"""
-SELECT _source, _source_row FROM (
-  SELECT l.*, w._source AS whole_source,
-    l._started_at < w._started_at AS is_before_whole,
-    row_number() OVER (PARTITION BY l.site, l.row_key ORDER BY l._started_at DESC, l._source DESC) AS n
-  FROM {LINES} AS l JOIN ({_WHOLE}) AS w ON l.site = w.site
-) AS ranked
-WHERE _started_at < TIMESTAMPTZ '{{before}}' AND CASE
-  WHEN _source_row = 0 THEN _source <> whole_source ELSE is_before_whole OR n > 1 OR op = 'D' END
+SELECT l._source, l._source_row FROM {LINES} AS l
+JOIN ({WHOLE_LISTS}) AS w ON l.site = w.whole_site
+LEFT JOIN ({STANDING}) AS p ON l._source = p.present_source AND l._source_row = p.present_row
+WHERE l._started_at < TIMESTAMPTZ '{{before}}' AND p.present_source IS NULL
+  AND (l._source_row > 0 OR l._started_at < w.whole_at)
 """
 
 

@@ -18,17 +18,20 @@ from afluente.lake.snapshot import Snapshot
 from afluente.runs.steps.views import register_snapshot
 
 LINES = "fleet_lines"
+"""The view of a table's lines that the queries here read."""
+WHOLE_LISTS = f"SELECT site AS whole_site, max(_started_at) AS whole_at FROM {LINES} WHERE _kind = 'full' GROUP BY site"
+"""When the newest whole list of each site began."""
+STANDING = f"""
+SELECT _source AS present_source, _source_row AS present_row FROM (
+  SELECT l._source, l._source_row, l.op,
+    row_number() OVER (PARTITION BY l.site, l.row_key ORDER BY l._started_at DESC, l._source DESC) AS place
+  FROM {LINES} AS l JOIN ({WHOLE_LISTS}) AS w ON l.site = w.whole_site AND l._started_at >= w.whole_at
+  WHERE l._source_row > 0
+) AS ranked WHERE place = 1 AND op = 'I'
+"""
+"""The lines that stand, by their transmission and their number in it."""
 _PRESENT = f"""
-SELECT b.* FROM {LINES} AS b JOIN (
-  SELECT _source AS present_source, _source_row AS present_row FROM (
-    SELECT l._source, l._source_row, l.op,
-      row_number() OVER (PARTITION BY l.site, l.row_key ORDER BY l._started_at DESC, l._source DESC) AS place
-    FROM {LINES} AS l JOIN (
-      SELECT site AS whole_site, max(_started_at) AS whole_at FROM {LINES} WHERE _kind = 'full' GROUP BY site
-    ) AS w ON l.site = w.whole_site AND l._started_at >= w.whole_at
-    WHERE l._source_row > 0
-  ) AS ranked WHERE place = 1 AND op = 'I'
-) AS p ON b._source = p.present_source AND b._source_row = p.present_row
+SELECT b.* FROM {LINES} AS b JOIN ({STANDING}) AS p ON b._source = p.present_source AND b._source_row = p.present_row
 """
 
 
