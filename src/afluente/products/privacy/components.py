@@ -10,21 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from afluente.products.privacy.atoms import Bools, Floats, Ints
-from afluente.products.privacy.system import System
+from afluente.products.privacy.atoms import Bools, Ints
+from afluente.products.privacy.system import Packed, System
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
+class Component(Packed):
     """Rows over the unknowns `unknowns` of a system; `columns` count within them, `sources` are the system's rows."""
 
     unknowns: Ints
-    starts: Ints
-    columns: Ints
-    factors: Floats
-    lows: Floats
-    highs: Floats
-    sources: Ints
 
 
 def components(system: System, known: Bools) -> Iterator[Component]:
@@ -33,15 +27,13 @@ def components(system: System, known: Bools) -> Iterator[Component]:
     Where every unknown of an exact row is left the row's bounds are summed anew from them, so that taking away what is
     known costs no digits.
     """
-    owner = system.row_of_entry()
     kept = ~known[system.columns]
     if not kept.any():
         return
-    owner, columns, factors = owner[kept], system.columns[kept], system.factors[kept]
+    row_of_entry = system.row_of_entry()
+    owner, columns, factors = row_of_entry[kept], system.columns[kept], system.factors[kept]
     rest = np.bincount(owner, weights=factors * system.truth[columns], minlength=system.rows)
-    whole = np.bincount(
-        system.row_of_entry(), weights=system.factors * system.truth[system.columns], minlength=system.rows
-    )
+    whole = np.bincount(row_of_entry, weights=system.factors * system.truth[system.columns], minlength=system.rows)
     lows, highs = rest - (whole - system.lows), rest + (system.highs - whole)
     is_exact = system.lows == system.highs
     lows, highs = np.where(is_exact, rest, lows), np.where(is_exact, rest, highs)

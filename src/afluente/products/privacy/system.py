@@ -18,14 +18,12 @@ _NO_FACTORS = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """`lows <= A x <= highs` and `x >= floors`. Row r of A is `columns[starts[r]:starts[r + 1]]` with `factors`.
+class Packed:
+    """Rows of a matrix one after another: row r is `columns[starts[r]:starts[r + 1]]` with `factors`.
 
-    `truth` solves it. `sources` says for each row which thing told it comes from.
+    Each lies between its `lows` and its `highs`; `sources` says for each which thing told it comes from.
     """
 
-    truth: Floats
-    floors: Floats
     starts: Ints
     columns: Ints
     factors: Floats
@@ -40,8 +38,13 @@ class System:
     def row_of_entry(self) -> Ints:
         return np.repeat(np.arange(self.rows), np.diff(self.starts))
 
-    def unknowns_of(self, row: int) -> Ints:
-        return self.columns[self.starts[row] : self.starts[row + 1]]
+
+@dataclass(frozen=True, slots=True)
+class System(Packed):
+    """`lows <= A x <= highs` and `x >= floors`. `truth` solves it."""
+
+    truth: Floats
+    floors: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +63,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows packed one after another, as in `System`, before their bounds are set against the truth."""
+class Rows(Packed):
+    """Rows before their bounds are set against the truth."""
 
-    starts: Ints
-    columns: Ints
-    factors: Floats
-    lows: Floats
-    highs: Floats
-    sources: Ints
     is_exact: Bools
-
-    def __len__(self) -> int:
-        return len(self.lows)
 
     def exact(self) -> list[Ints]:
         """The unknowns of each exact row."""
@@ -116,8 +110,7 @@ def system(truth: Floats, rows: Rows, *, floors: Floats | None = None) -> System
 
     Unknowns are taken as never negative (the partner may assume so), but for those that are in truth.
     """
-    owner = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
-    activity = np.bincount(owner, weights=rows.factors * truth[rows.columns], minlength=len(rows))
+    activity = np.bincount(rows.row_of_entry(), weights=rows.factors * truth[rows.columns], minlength=rows.rows)
     return System(
         truth=truth,
         floors=np.minimum(truth, 0.0) if floors is None else np.minimum(floors, truth),
