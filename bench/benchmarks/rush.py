@@ -73,11 +73,11 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
         try:
             address = (await asyncio.to_thread(hub.stdout.readline)).strip()
             await control.execute("CHECKPOINT")
-            await _watched(bystander, "idle", asyncio.sleep(max(LEAST_IDLE_SECONDS, seconds * IDLE_SHARE)))
+            await bystander.watch_during("idle", asyncio.sleep(max(LEAST_IDLE_SECONDS, seconds * IDLE_SHARE)))
             before, table_before = await central.wal_bytes(control), await central.table_bytes(control, LIST)
             hub_cpu = _cpu_seconds(hub.pid)
             agents = _start("afluente.demo.transmissor.rush.agents", address, str(sites), str(rows), str(seconds))
-            took = await _watched(bystander, "ours", _until_loaded(control, agents, 2 * sites))
+            took = await bystander.watch_during("ours", _until_loaded(control, agents, 2 * sites))
             report["seconds"]["ours"] = took
             report["wal_bytes"]["ours"] = await central.wal_bytes(control) - before
             report["hub_cpu_seconds"] = _cpu_seconds(hub.pid) - hub_cpu
@@ -87,12 +87,12 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
         finally:
             with suppress(BrokenPipeError):
                 hub.communicate(timeout=60)
-        await _watched(bystander, "idle_again", asyncio.sleep(max(LEAST_IDLE_SECONDS, seconds * IDLE_SHARE)))
+        await bystander.watch_during("idle_again", asyncio.sleep(max(LEAST_IDLE_SECONDS, seconds * IDLE_SHARE)))
         report |= await _count(control, sites, rows)
         await control.execute("CHECKPOINT")
         before, table_before = await central.wal_bytes(control), await central.table_bytes(control, central.PRESENT)
         present = _start("afluente.demo.transmissor.rush.present_agents", dsn, "0", str(sites), str(rows), str(seconds))
-        report["seconds"]["present"] = await _watched(bystander, "present", _ended(present))
+        report["seconds"]["present"] = await bystander.watch_during("present", _ended(present))
         report["wal_bytes"]["present"] = await central.wal_bytes(control) - before
         report["table_grew_bytes"]["present"] = await central.table_bytes(control, central.PRESENT) - table_before
     finally:
@@ -105,19 +105,6 @@ async def _measure(dsn: str, folder: Path, sites: int, rows: int, seconds: float
     }
     report["latency"] = bystander.seen
     return report
-
-
-async def _watched(bystander: Bystander, phase: str, work: Any) -> float:
-    """Seconds that the work took while the bystander read."""
-    until = asyncio.Event()
-    watching = asyncio.create_task(bystander.watch(phase, until))
-    began = time.perf_counter()
-    try:
-        await work
-    finally:
-        until.set()
-        await watching
-    return time.perf_counter() - began
 
 
 async def _until_loaded(control: Any, agents: subprocess.Popen[str], expected: int) -> None:

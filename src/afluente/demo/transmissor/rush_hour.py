@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +79,10 @@ async def _play(dsn: str, size: RushSize) -> Rush:
             with _Process("hub_process", folder, dsn) as hub:
                 address = await hub.line()
                 await control.execute("CHECKPOINT")
-                seconds[IDLE] = await _watch(bystander, IDLE, asyncio.sleep(IDLE_SECONDS))
+                seconds[IDLE] = await bystander.watch_during(IDLE, asyncio.sleep(IDLE_SECONDS))
                 before = await central.wal_bytes(control)
                 with _Process("agents", address, *_words(size)) as agents:
-                    seconds[SLOTS] = await _watch(bystander, SLOTS, _until_loaded(control, agents, 2 * size.sites))
+                    seconds[SLOTS] = await bystander.watch_during(SLOTS, _until_loaded(control, agents, 2 * size.sites))
                     processor = float(json.loads(await agents.line())["cpu_seconds"])
                 wal[SLOTS] = await central.wal_bytes(control) - before
         await control.execute("CHECKPOINT")
@@ -94,7 +93,7 @@ async def _play(dsn: str, size: RushSize) -> Rush:
                 opened.enter_context(_Process("present_agents", dsn, *_share(size, first, share)))
                 for first in range(0, size.sites, share)
             ]
-            seconds[NAIVE] = await _watch(bystander, NAIVE, asyncio.gather(*(one.line() for one in naive)))
+            seconds[NAIVE] = await bystander.watch_during(NAIVE, asyncio.gather(*(one.line() for one in naive)))
         wal[NAIVE] = await central.wal_bytes(control) - before
         arrived = await control.fetchval("SELECT count(DISTINCT site) FROM afluente_loads WHERE kind = 'delta'")
         updated = await control.fetchval("SELECT sum(updated) FROM afluente_loads WHERE kind = 'delta'")
@@ -111,19 +110,6 @@ def _words(size: RushSize) -> tuple[str, ...]:
 
 def _share(size: RushSize, first: int, share: int) -> tuple[str, ...]:
     return str(first), str(min(share, size.sites - first)), str(size.rows), str(size.seconds)
-
-
-async def _watch(bystander: Bystander, phase: str, work: Awaitable[object]) -> float:
-    """Seconds that the work took while the bystander read."""
-    until = asyncio.Event()
-    watching = asyncio.create_task(bystander.watch(phase, until))
-    began = time.perf_counter()
-    try:
-        await work
-    finally:
-        until.set()
-        await watching
-    return time.perf_counter() - began
 
 
 async def _until_loaded(control: Any, agents: _Process, expected: int) -> None:

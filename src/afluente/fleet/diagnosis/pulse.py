@@ -51,20 +51,11 @@ class HubPulse:
             mine = (FACTS.c.site == fact_codes.ALL_SITES, FACTS.c.code == fact_codes.HUB_ALIVE)
             last = connection.execute(sa.select(sa.func.max(FACTS.c.at)).where(*mine)).scalar_one()
             if last is None:
-                facts.record(
-                    connection, site=fact_codes.ALL_SITES, agent=None, code=fact_codes.HUB_ALIVE, at=now, evidence={}
-                )
+                _tell(connection, fact_codes.HUB_ALIVE, now)
                 return
             if now - last >= LEAST:
-                evidence = {"since": str(int(last.timestamp())), "seconds": str(int((now - last).total_seconds()))}
-                facts.record(
-                    connection,
-                    site=fact_codes.ALL_SITES,
-                    agent=None,
-                    code=fact_codes.HUB_DOWN,
-                    at=now,
-                    evidence=evidence,
-                )
+                since, seconds = int(last.timestamp()), int((now - last).total_seconds())
+                _tell(connection, fact_codes.HUB_DOWN, now, since=since, seconds=seconds)
             if now > last:
                 connection.execute(sa.update(FACTS).where(*mine).values(at=now, received_at=now))
 
@@ -77,15 +68,7 @@ class HubPulse:
         if free >= self._least_free_bytes:
             self._full_told_at = None
         elif self._full_told_at is None or now - self._full_told_at >= AGAIN_AFTER:
-            evidence = {"free_bytes": str(free)}
-            facts.record(
-                connection,
-                site=fact_codes.ALL_SITES,
-                agent=None,
-                code=fact_codes.HUB_LANDING_FULL,
-                at=now,
-                evidence=evidence,
-            )
+            _tell(connection, fact_codes.HUB_LANDING_FULL, now, free_bytes=free)
             self._full_told_at = now
 
     def central(self, *, is_answering: bool) -> None:
@@ -98,5 +81,11 @@ class HubPulse:
             return
         code = fact_codes.HUB_CENTRAL_RESTORED if is_answering else fact_codes.HUB_CENTRAL_DOWN
         with self._database.write() as connection:
-            facts.record(connection, site=fact_codes.ALL_SITES, agent=None, code=code, at=now, evidence={})
+            _tell(connection, code, now)
         self._central_told_at = None if is_answering else now
+
+
+def _tell(connection: sa.Connection, code: str, at: datetime, **evidence: int) -> None:
+    """A fact of the hub itself."""
+    told = {name: str(value) for name, value in evidence.items()}
+    facts.record(connection, site=fact_codes.ALL_SITES, agent=None, code=code, at=at, evidence=told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,18 @@ class Bystander:
             turn += 1
             await asyncio.sleep(max(0.0, began + turn * EVERY_SECONDS - time.perf_counter()))
             turn = max(turn, int((time.perf_counter() - began) / EVERY_SECONDS))
+
+    async def watch_during(self, phase: str, work: Awaitable[object]) -> float:
+        """Read for as long as the work takes; how many seconds that was."""
+        until = asyncio.Event()
+        watching = asyncio.create_task(self.watch(phase, until))
+        began = time.perf_counter()
+        try:
+            await work
+        finally:
+            until.set()
+            await watching
+        return time.perf_counter() - began
 
     def p95(self, *phases: str) -> float:
         milliseconds = sorted(one for phase in phases for _, one in self.seen[phase])
