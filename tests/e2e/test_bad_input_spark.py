@@ -13,10 +13,10 @@ from loja import assert_equal, finish, start, tables
 
 from tests.e2e.test_bad_input import (
     CASES,
-    DAMAGED,
     HEADER,
     Run,
     assert_told,
+    assert_told_and_kept,
     banca,
     contract,
     made_in,
@@ -48,14 +48,7 @@ def as_root_on_a_read_only(lake: Path) -> bool:
 
 @pytest.mark.parametrize("case", sorted(set(CASES) - OF_THE_STATE))
 def test_bad_input_on_spark_is_told_and_loses_nothing(case: str, banca: Path, run: Run) -> None:
-    spoil, status, code = CASES[case]
-    before = tables(banca / "lake")
-    spoil(banca)
-    ended, said = run()
-    assert ended == status, said
-    assert_told(said, code)
-    if case not in DAMAGED:
-        assert_equal(tables(banca / "lake"), before)
+    assert_told_and_kept(case, banca, run)
 
 
 def test_a_full_disk_of_the_server_is_told_and_the_next_run_goes_on(sail: str, tmp_path: Path) -> None:

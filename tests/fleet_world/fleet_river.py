@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 from hypothesis import strategies as st
@@ -33,6 +34,36 @@ SENDINGS = st.lists(
     min_size=1,
     max_size=12,
 )
+
+PROJECT = """name: rede
+timezone: America/Sao_Paulo
+lake: lake
+state: sqlite:///.afluente/state.db
+engine: duckdb
+fleet:
+  signing_key: secret:env:A
+  landing_key: secret:env:B
+  catalogue: catalogo
+"""
+CATALOGUE = """lists:
+  - name: pessoas
+    columns: &colunas
+      - {name: cns, type: text}
+      - {name: nome, type: text}
+      - {name: peso, type: text}
+  - {name: outras, columns: *colunas}
+"""
+
+
+def write_project(folder: Path, contract: str) -> None:
+    """A project whose fleet brings the lists of CATALOGUE, and a contract over one of them."""
+    for name, text in (
+        ("afluente.yaml", PROJECT),
+        ("catalogo/catalogo.yaml", CATALOGUE),
+        ("contracts/pessoas.odcs.yaml", contract),
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 @dataclass

@@ -194,6 +194,16 @@ def publish_catalogue(world: HubWorld) -> None:
         )
 
 
+def enrol_beside(world: HubWorld, folder: DataFolder, pec: PecAddress, keeps: Path) -> None:
+    """An agent enrolled on the machine of a PEC database, whose credentials lie in the folder `keeps`."""
+    credentials = keeps / "credenciais.txt"
+    credentials.write_text(f"usuario={pec.role}\nsenha={pec.password}\n")
+    enrol_at(world, folder)
+    SettingsStore(folder).update(
+        pec_host=pec.host, pec_port=pec.port, pec_database=pec.database, pec_credentials=str(credentials)
+    )
+
+
 def transmissions(world: HubWorld) -> list[tuple[str, str, int, str]]:
     query = sa.select(
         TRANSMISSIONS.c.list_name, TRANSMISSIONS.c.kind, TRANSMISSIONS.c.rows, TRANSMISSIONS.c.state
@@ -205,12 +215,7 @@ def transmissions(world: HubWorld) -> list[tuple[str, str, int, str]]:
 def test_lists_go_from_pec_to_landing_first_whole_then_what_changed(
     world: HubWorld, folder: DataFolder, pec: PecAddress, as_owner: Callable[[str], None], tmp_path: Path
 ) -> None:
-    credentials = tmp_path / "credenciais.txt"
-    credentials.write_text(f"usuario={pec.role}\nsenha={pec.password}\n")
-    enrol_at(world, folder)
-    SettingsStore(folder).update(
-        pec_host=pec.host, pec_port=pec.port, pec_database=pec.database, pec_credentials=str(credentials)
-    )
+    enrol_beside(world, folder, pec, tmp_path)
     publish_catalogue(world)
     loop = ticked(folder)
     assert [timer.failures for _, timer in loop.timers.by_name()] == [0, 0, 0, 0]

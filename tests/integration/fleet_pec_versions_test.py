@@ -13,6 +13,7 @@ from tests.integration.fleet_agent_hub_test import (
     as_owner,
     database,
     enrol_at,
+    enrol_beside,
     folder,
     pec,
     pec_server,
@@ -61,12 +62,7 @@ def upgrade(as_owner: Callable[[str], None], folder: DataFolder, version: str) -
 def test_an_agent_reads_the_lists_of_its_version_and_tells_of_one_nobody_wrote_for(
     world: HubWorld, folder: DataFolder, pec: PecAddress, as_owner: Callable[[str], None], tmp_path: Path
 ) -> None:
-    credentials = tmp_path / "credenciais.txt"
-    credentials.write_text(f"usuario={pec.role}\nsenha={pec.password}\n")
-    enrol_at(world, folder)
-    SettingsStore(folder).update(
-        pec_host=pec.host, pec_port=pec.port, pec_database=pec.database, pec_credentials=str(credentials)
-    )
+    enrol_beside(world, folder, pec, tmp_path)
     publish(world)
     upgrade(as_owner, folder, "5.3.28")
     assert transmissions(world) == [("pessoas", "full", 7, "landed")]

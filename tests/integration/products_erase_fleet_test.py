@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.fleet_world.fleet_river import TABLE, River
+from tests.fleet_world.fleet_river import River, TABLE, write_project
 from tests.integration.products_erase_project import rows_of, run_shop
 from tests.unit.fleet.loading.fleet_loading_world import delete_line, insert_line
 
@@ -30,20 +30,6 @@ from afluente.runs.steps.workspace import Workspace
 
 ANA, RUI, EVA = PEOPLE = ("52998224725", "11144477735", "12345678909")
 SITES = ("a", "b")
-PROJECT = """name: rede
-timezone: America/Sao_Paulo
-lake: lake
-state: sqlite:///.afluente/state.db
-engine: duckdb
-fleet:
-  signing_key: secret:env:A
-  landing_key: secret:env:B
-  catalogue: catalogo
-"""
-CATALOGUE = """lists:
-  - name: pessoas
-    columns: [{name: cns, type: text}, {name: nome, type: text}, {name: peso, type: text}]
-"""
 CONTRACT = """apiVersion: v3.1.0
 kind: DataContract
 id: rede.pessoas
@@ -86,13 +72,7 @@ class Registers(River):
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    for name, text in (
-        ("afluente.yaml", PROJECT),
-        ("catalogo/catalogo.yaml", CATALOGUE),
-        ("contracts/pessoas.odcs.yaml", CONTRACT),
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    write_project(tmp_path, CONTRACT)
     with Workspace(load_project(tmp_path, environment={}, typed_in=tmp_path), environment={}) as opened:
         yield opened
     workflow.shut_down()

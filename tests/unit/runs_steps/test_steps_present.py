@@ -16,7 +16,7 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fleet_world.fleet_river import SENDINGS, SITES, TABLE, River, State
+from tests.fleet_world.fleet_river import CATALOGUE, River, SENDINGS, SITES, State, TABLE, write_project
 from tests.spark_server import sail_server
 from tests.unit.fleet.loading.fleet_loading_world import COLUMNS
 
@@ -38,24 +38,6 @@ from afluente.runs.steps.conform_step import ConformStep
 from afluente.runs.steps.present import present_files
 from afluente.runs.steps.workspace import Workspace
 
-PROJECT = """name: rede
-timezone: America/Sao_Paulo
-lake: lake
-state: sqlite:///.afluente/state.db
-engine: duckdb
-fleet:
-  signing_key: secret:env:A
-  landing_key: secret:env:B
-  catalogue: catalogo
-"""
-CATALOGUE = """lists:
-  - name: pessoas
-    columns: &colunas
-      - {name: cns, type: text}
-      - {name: nome, type: text}
-      - {name: peso, type: text}
-  - {name: outras, columns: *colunas}
-"""
 CONTRACT = """apiVersion: v3.1.0
 kind: DataContract
 id: rede.pessoas
@@ -103,13 +85,7 @@ def test_what_is_present_is_the_last_state_of_each_site(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name, text in (
-        ("afluente.yaml", PROJECT),
-        ("catalogo/catalogo.yaml", CATALOGUE),
-        ("contracts/pessoas.odcs.yaml", CONTRACT),
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    write_project(tmp_path, CONTRACT)
     return tmp_path
 
 
