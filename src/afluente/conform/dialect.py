@@ -30,6 +30,11 @@ def quote(name: str) -> str:
     return f'"{name.replace(chr(34), chr(34) * 2)}"'
 
 
+def has_visible_ends(text: str) -> str:
+    """SQL of both engines: whether a text begins and ends with a visible character of ASCII. NULL for NULL."""
+    return f"{text} BETWEEN '!' AND '~~' AND substr({text}, length({text})) BETWEEN '!' AND '~'"
+
+
 class Dialect(Protocol):
     """Renders operations as SQL text of one engine."""
 

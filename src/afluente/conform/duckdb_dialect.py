@@ -11,7 +11,7 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from afluente.conform.dialect import SPACE_CHARACTERS, Kind, quote
+from afluente.conform.dialect import SPACE_CHARACTERS, Kind, has_visible_ends, quote
 
 _TYPES: dict[str, str] = {
     "text": "VARCHAR",
@@ -84,8 +84,7 @@ class DuckDbDialect:
     def trim(self, text: str) -> str:
         """A text that begins and ends visibly is left alone: looking at its ends costs a tenth of a `trim` of 29 characters."""
         return (
-            f"(CASE WHEN {text} BETWEEN '!' AND '~~' AND substr({text}, length({text})) BETWEEN '!' AND '~' THEN {text}"
-            f" ELSE trim({text}, {self.literal(SPACE_CHARACTERS)}) END)"
+            f"(CASE WHEN {has_visible_ends(text)} THEN {text} ELSE trim({text}, {self.literal(SPACE_CHARACTERS)}) END)"
         )
 
     def upper(self, text: str) -> str:

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 import pyarrow as pa
 
 from afluente.conform.compile import ORIGIN, compile_contract
-from afluente.conform.duckdb_dialect import DuckDbDialect
+from afluente.conform.engine_dialect import dialect_of
 from afluente.conform.execute import conform_table
 from afluente.conform.frames import from_arrow, to_arrow
 from afluente.conform.given_contract import column_contract, given_contract
 from afluente.conform.report import Report
-from afluente.conform.spark_dialect import SparkDialect
 from afluente.core.errors import DataRefused, Place, ProjectError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
@@ -113,7 +112,7 @@ def column(
 
 
 def _conform(engine: Engine, contract: Contract, table: pa.Table, timezone: str) -> tuple[pa.Table, pa.Table, Report]:
-    dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
+    dialect = dialect_of(engine)
     compiled = compile_contract(contract, table.schema, dialect, timezone=timezone, translate=_translate)
     done = conform_table(engine, compiled, table, moment=datetime.now(UTC).isoformat())
     hidden = ["_quarantine_id", "_table", "quarantined_at", "replayed_at", "_ingested_at", "_run_id"]

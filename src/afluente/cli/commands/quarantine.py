@@ -115,10 +115,9 @@ def _show(workspace: Workspace, arguments: Namespace, console: Console) -> None:
 
 
 def _has_rule(workspace: Workspace, rule: str) -> str:
-    from afluente.conform.duckdb_dialect import DuckDbDialect
-    from afluente.conform.spark_dialect import SparkDialect
+    from afluente.conform.engine_dialect import dialect_of
 
-    dialect = DuckDbDialect() if workspace.engine.describe().dialect == "duckdb" else SparkDialect()
+    dialect = dialect_of(workspace.engine)
     return f"_quarantine_id IN (SELECT e.id FROM ({_exploded(workspace)}) AS e WHERE e.rule = {dialect.literal(rule)})"
 
 

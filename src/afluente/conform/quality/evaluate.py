@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from afluente.conform.duckdb_dialect import DuckDbDialect
+from afluente.conform.engine_dialect import dialect_of
 from afluente.conform.quality.custom import measure_custom
 from afluente.conform.quality.duplicates import measure_duplicates
 from afluente.conform.quality.metrics import COUNTED, Counted, counted, measure_counted, measure_rows
@@ -16,7 +16,6 @@ from afluente.conform.quality.operators import all_hold, threshold_text
 from afluente.conform.quality.outcome import CannotExecute, Measurement, Outcome
 from afluente.conform.quality.query import measure_query
 from afluente.conform.quality.target import Target, Translate
-from afluente.conform.spark_dialect import SparkDialect
 from afluente.core.clock import Clock, SystemClock
 from afluente.core.errors import AfluenteError
 from afluente.core.language import Language, Message
@@ -48,7 +47,7 @@ def evaluate(
     """
     if not rules:
         return []
-    dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
+    dialect = dialect_of(engine)
     source = dialect.identifier(view)
     target = Target(
         contract=contract,

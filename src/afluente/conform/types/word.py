@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from afluente.conform.dialect import EXOTIC_SPACES, SPACES
+from afluente.conform.dialect import EXOTIC_SPACES, SPACES, has_visible_ends
 from afluente.conform.reading import Cell, Reading, Repair, first_readable, where_unread
 from afluente.conform.types.encoding import encoding_repair, unscrambled
 from afluente.conform.types.place import fold
@@ -109,10 +109,9 @@ def code(cell: Cell) -> Reading:
     def follows(text: str) -> str:
         return d.matches(text, column.pattern) if column.pattern else "TRUE"
 
-    has_visible_ends = f"{raw} BETWEEN '!' AND '~~' AND substr({raw}, length({raw})) BETWEEN '!' AND '~'"
     is_plain = follows(cased)
     if not _matches_visible_ascii_alone(column.pattern or ""):
-        is_plain = f"{has_visible_ends} AND {is_plain}"
+        is_plain = f"{has_visible_ends(raw)} AND {is_plain}"
     return Reading(
         value=value,
         kind="text",

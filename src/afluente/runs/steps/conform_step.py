@@ -16,11 +16,10 @@ import pyarrow as pa
 
 from afluente.conform.arrow_types import arrow_schema
 from afluente.conform.compile import Compiled, compile_contract
-from afluente.conform.duckdb_dialect import DuckDbDialect
+from afluente.conform.engine_dialect import dialect_of
 from afluente.conform.execute import BronzeFile, Conformed, Folders, conform_files
 from afluente.conform.quarantine import quarantine_schema
 from afluente.conform.repairs import repairs_schema
-from afluente.conform.spark_dialect import SparkDialect
 from afluente.core.errors import DataRefused, LakeError, RunError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import DataFile, TableName
@@ -137,7 +136,7 @@ class ConformStep:
         compiled = compile_contract(
             contract,
             schema,
-            self._dialect(),
+            dialect_of(self._workspace.engine),
             timezone=self._workspace.project.timezone,
             translate=translate_expression,
         )
@@ -280,16 +279,13 @@ class ConformStep:
             case _:
                 assert_never(contract.write)
 
-    def _dialect(self) -> DuckDbDialect | SparkDialect:
-        return DuckDbDialect() if self._workspace.engine.describe().dialect == "duckdb" else SparkDialect()
-
     @contextmanager
     def _taken(self, bronze: Snapshot, task: _Task) -> Iterator[tuple[pa.Schema, Sequence[BronzeFile]]]:
         """The files of the rows that the contract takes, and their columns."""
         if self._source.layer == "silver":
             into, run_id = self._table.name, self._run_id
             with staged_silver(
-                self._workspace, bronze, self._dialect(), into=into, moment=task.at, run_id=run_id
+                self._workspace, bronze, dialect_of(self._workspace.engine), into=into, moment=task.at, run_id=run_id
             ) as staged:
                 yield staged
         elif self._contract.take == "all":

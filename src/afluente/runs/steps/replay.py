@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from afluente.conform.compile import Compiled, compile_contract
-from afluente.conform.duckdb_dialect import DuckDbDialect
+from afluente.conform.engine_dialect import dialect_of
 from afluente.conform.execute import BronzeFile, Conformed, Folders, conform_files
 from afluente.conform.quarantine import quarantine_schema
 from afluente.conform.repairs import repairs_schema
-from afluente.conform.spark_dialect import SparkDialect
 from afluente.core.errors import LakeError, RunError, UsageError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import DataFile, TableName
@@ -83,7 +82,7 @@ class ReplayStep:
         self._stage = f"{self._lake.location.root}/.stage/{KIND}-{self._table.name}"
         self._progress = progress or (lambda _step, _done, _total: None)
         engine = workspace.engine
-        self._dialect = DuckDbDialect() if engine.describe().dialect == "duckdb" else SparkDialect()
+        self._dialect = dialect_of(engine)
         self._marks = Marks(
             workspace, self._dialect, table=self._table, quarantine=self._quarantine, app_id=self._app_id, run_id=run_id
         )
