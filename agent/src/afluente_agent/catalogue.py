@@ -96,11 +96,8 @@ class Catalogue:
 
     def outgrown(self, pec_version: str) -> tuple[str, ...]:
         """The names of the lists of which this version of PEC is newer than every one they were written for."""
-        names = dict.fromkeys(query.name for query in self.lists)
-        past = {query.name: True for query in self.lists}
-        for query in self.lists:
-            past[query.name] &= read_range(query.pec).is_past(pec_version)
-        return tuple(name for name in names if past[name])
+        reached = {query.name for query in self.lists if not read_range(query.pec).is_past(pec_version)}
+        return tuple(dict.fromkeys(query.name for query in self.lists if query.name not in reached))
 
 
 def open_catalogue(document: SignedDocument, *, hub_keys: Collection[str], newest_version: int) -> Catalogue:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.transmission import Transmission
+from afluente.project.fleet_catalogue import BEFORE
 from afluente_agent.list_format import EXTRA_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_BYTES = 4 << 20
-ORIGIN_TEXTS = ("site", *EXTRA_COLUMNS, "_kind")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"\\": "\\", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -36,7 +36,7 @@ def bronze_schema(columns: Iterable[str]) -> pa.Schema:
     moment = pa.timestamp("us", tz="UTC")
     return pa.schema(
         [
-            *((name, pa.string()) for name in (*ORIGIN_TEXTS, *columns)),
+            *((name, pa.string()) for name in (*BEFORE, *columns)),
             ("_source", pa.string()),
             ("_source_row", pa.int64()),
             ("_ingested_at", moment),

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PART, LANDED = ".part", ".landed"
+LEAST_FREE_BYTES = 1024**3
+"""With less room than this nothing more is taken."""
 _HEADER = struct.Struct(f">4sBxxx{KEY_ID_BYTES}s16s16s")
 _RECORD = struct.Struct(">IQ")
 _TRAILER = struct.Struct(">I")

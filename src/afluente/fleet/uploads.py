@@ -23,7 +23,7 @@ from afluente.fleet import facts
 from afluente.fleet.completion import Completion, CompletionLimits
 from afluente.fleet.due import is_due
 from afluente.fleet.identity import AgentIdentity
-from afluente.fleet.landing import LandingStore, ShortLandingError
+from afluente.fleet.landing import LEAST_FREE_BYTES, LandingStore, ShortLandingError
 from afluente.fleet.refusal import Refusal
 from afluente.fleet.upload_check import check_start, invalid, is_id
 from afluente.state.database import Database
@@ -50,7 +50,7 @@ class UploadLimits:
     most_bytes: int = MAX_TRANSMISSION_BYTES
     most_open: int = 64
     most_open_bytes: int = 4 * MAX_TRANSMISSION_BYTES
-    least_free_bytes: int = 1024**3
+    least_free_bytes: int = LEAST_FREE_BYTES
     idle_days: float = 14
     completion: CompletionLimits = field(default_factory=CompletionLimits)
 

@@ -14,14 +14,13 @@ import sqlalchemy as sa
 from afluente.core.clock import Clock
 from afluente.fleet import facts
 from afluente.fleet.diagnosis.hub_faults import LEAST
+from afluente.fleet.landing import LEAST_FREE_BYTES
 from afluente.state.database import Database
 from afluente.state.fleet_schema import FACTS
 from afluente_agent.protocol import fact_codes
 
 AGAIN_AFTER = timedelta(minutes=30)
 """A central database that stays away, or a landing folder that stays full, is told of again after this."""
-LEAST_FREE_BYTES = 1024**3
-"""With less, the uploads take nothing more."""
 
 
 class HubPulse:
