@@ -64,6 +64,17 @@ def wait_for_lines(root: Path, name: str, count: int) -> None:
         time.sleep(0.01)
 
 
+def hold(root: Path, *steps: str) -> None:
+    (root / "held").mkdir(exist_ok=True)
+    for step in steps:
+        (root / "held" / step).touch()
+
+
+def release(root: Path) -> None:
+    for path in (root / "held").iterdir():
+        path.unlink()
+
+
 def read_runs(root: Path, url: str) -> list[tuple[Run, list[StepRow]]]:
     with open_state(url, root) as database, database.read() as connection:
         return [(run, steps_table.of_run(connection, run.id)) for run in runs_table.newest(connection)]
@@ -100,15 +111,17 @@ def test_a_run_killed_at_random_points_ends_with_each_effect_once(url: str, tmp_
 
 
 def test_finished_steps_are_not_repeated_after_a_kill(url: str, tmp_path: Path) -> None:
-    process = start(tmp_path, url, "execute", 0.6)
-    wait_for_lines(tmp_path, "begun.txt", 4)
-    time.sleep(0.1)
+    hold(tmp_path, "silver.a", "silver.b")
+    process = start(tmp_path, url, "execute")
+    wait_for_lines(tmp_path, "begun.txt", 3)
     with open_state(url, tmp_path) as database, database.read() as connection:
         run = runs_table.newest(connection)[0]
         finished = {step.name for step in steps_table.of_run(connection, run.id) if step.status == "done"}
     process.kill()
     process.communicate()
-    assert len(finished) >= 2
+    release(tmp_path)
+    assert finished
+    assert finished <= {"source.a", "source.b"}
 
     status, stdout, stderr = finish(tmp_path, url, "recover")
     assert status == 0, stderr
@@ -121,10 +134,12 @@ def test_finished_steps_are_not_repeated_after_a_kill(url: str, tmp_path: Path) 
 
 
 def test_a_new_run_first_goes_on_with_the_one_that_was_killed(tmp_path: Path) -> None:
-    process = start(tmp_path, SQLITE, "execute", 0.4)
+    hold(tmp_path, "silver.a", "silver.b")
+    process = start(tmp_path, SQLITE, "execute")
     wait_for_lines(tmp_path, "begun.txt", 3)
     process.kill()
     process.communicate()
+    release(tmp_path)
     status, _, stderr = finish(tmp_path, SQLITE, "execute")
     assert status == 0, stderr
     (second, _), (first, _) = read_runs(tmp_path, SQLITE)
@@ -135,9 +150,11 @@ def test_a_new_run_first_goes_on_with_the_one_that_was_killed(tmp_path: Path) ->
 
 
 def test_a_second_run_at_once_is_refused_and_harms_nothing(url: str, tmp_path: Path) -> None:
-    first = start(tmp_path, url, "execute", 0.8)
+    hold(tmp_path, "source.a")
+    first = start(tmp_path, url, "execute")
     wait_for_lines(tmp_path, "begun.txt", 1)
     status, _, stderr = finish(tmp_path, url, "execute")
+    release(tmp_path)
     assert status == 1
     assert "runs.already_running" in stderr
     assert str(first.pid) in stderr
@@ -162,9 +179,12 @@ def test_many_runs_at_once_leave_one_after_another(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_ends_its_running_steps_and_is_resumed_by_its_id(number: signal.Signals, tmp_path: Path) -> None:
-    process = start(tmp_path, SQLITE, "execute", 0.6)
+    hold(tmp_path, "source.a", "source.b")
+    process = start(tmp_path, SQLITE, "execute")
     wait_for_lines(tmp_path, "begun.txt", 2)
     process.send_signal(number)
+    time.sleep(0.5)
+    release(tmp_path)
     stdout, stderr = process.communicate()
     run_id, status, _ = stdout.split()
     assert (status, process.returncode) == ("interrupted", 1), stderr
@@ -177,10 +197,12 @@ def test_a_stopped_run_ends_its_running_steps_and_is_resumed_by_its_id(number: s
 
 
 def test_a_run_whose_workflow_history_was_lost_goes_on_from_the_state(tmp_path: Path) -> None:
-    process = start(tmp_path, SQLITE, "execute", 0.4)
+    hold(tmp_path, "silver.a", "silver.b")
+    process = start(tmp_path, SQLITE, "execute")
     wait_for_lines(tmp_path, "ended.txt", 2)
     process.kill()
     process.communicate()
+    release(tmp_path)
     finished = {step.name for step in read_runs(tmp_path, SQLITE)[0][1] if step.status == "done"}
     for path in (tmp_path / ".afluente").glob("runs.db*"):
         path.unlink()
@@ -205,13 +227,27 @@ def test_no_pickle_is_written_anywhere(tmp_path: Path) -> None:
 
 
 def test_a_process_that_stands_still_keeps_its_run(tmp_path: Path) -> None:
-    process = start(tmp_path, SQLITE, "execute", 0.4)
+    hold(tmp_path, "source.a")
+    process = start(tmp_path, SQLITE, "execute")
     wait_for_lines(tmp_path, "begun.txt", 1)
     os.kill(process.pid, signal.SIGSTOP)
     status, _, stderr = finish(tmp_path, SQLITE, "recover")
     os.kill(process.pid, signal.SIGCONT)
+    release(tmp_path)
     process.communicate()
-    assert (status, "runs.already_running" in stderr) == (1, True)
+    assert (status, "runs.already_running" in stderr) == (1, True), stderr
+    assert process.returncode == 0
+
+
+def test_a_process_that_stands_still_in_the_middle_of_a_write_keeps_its_run(tmp_path: Path) -> None:
+    hold(tmp_path, "source.a")
+    process = start(tmp_path, SQLITE, "execute")
+    wait_for_lines(tmp_path, "begun.txt", 1)
+    with open_state(SQLITE, tmp_path) as database, database.write():
+        status, _, stderr = finish(tmp_path, SQLITE, "recover")
+    release(tmp_path)
+    process.communicate()
+    assert (status, "runs.already_running" in stderr) == (1, True), stderr
     assert process.returncode == 0
 
 

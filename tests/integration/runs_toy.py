@@ -3,7 +3,7 @@
     python runs_toy.py ROOT URL COMMAND [SECONDS_A_STEP]
 
 Each step writes its effect to `effects/<run>/<step>` under a temporary name and renames it, and appends one line to
-`begun.txt` and, last of all, one to `ended.txt`.
+`begun.txt` and, last of all, one to `ended.txt`. A step whose name stands in the folder `held` waits until it is gone.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Toy:
         effect = folder / step.name
         if effect.exists():
             assert effect.read_text() == token, "the durable input changed between repetitions"
+        while (self._root / "held" / step.name).exists():
+            time.sleep(0.01)
         temporary = folder / f".{step.name}.{os.getpid()}"
         temporary.write_text(token)
         temporary.rename(effect)

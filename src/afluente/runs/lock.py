@@ -90,9 +90,14 @@ class PipelineLock:
                 raise
 
     def _watch(self) -> RunLock | None:
-        """A holder on another host that may be lost and gave no sign while it was watched; None when there is none."""
+        """A holder on another host that may be lost and gave no sign while it was watched; None when there is none.
+
+        One that lives on this host is refused here, by reading alone: it may stand still in the middle of a write.
+        """
         with self._database.read() as connection:
             holder = run_locks.find(connection, self._pipeline)
+        if holder is not None and holder.host == this_host() and not _is_dead(holder):
+            raise _already_running(holder)
         if holder is None or holder.host == this_host() or not may_be_lost(holder, now=self._clock.now()):
             return None
         for _ in range(WATCHED_BEATS):
