@@ -13,6 +13,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from afluente.state import leases
 from afluente.state.json_value import Json
 from afluente.state.release_schema import DELIVERIES, PARTNERS, RELEASES
 
@@ -20,6 +21,9 @@ DeliveryStatus = Literal["waiting", "sending", "delivered", "dead", "cancelled"]
 OPEN: tuple[DeliveryStatus, ...] = ("waiting", "sending")
 ATTEMPTS_BEFORE = "attempts_before"
 """In a delivery's progress: how many attempts there were when somebody sent it again."""
+_OF_RELEASES = sa.select(DELIVERIES, RELEASES.c.product, RELEASES.c.number).join(
+    RELEASES, RELEASES.c.id == DELIVERIES.c.release_id
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,34 +84,28 @@ def claim(
     One whose lease ended counts as due. Needs a write transaction.
     """
     asleep = sa.select(PARTNERS.c.partner).where(PARTNERS.c.status != "active")
-    query = (
-        sa.select(DELIVERIES, RELEASES.c.product, RELEASES.c.number)
-        .join(RELEASES, RELEASES.c.id == DELIVERIES.c.release_id)
-        .where(
-            DELIVERIES.c.status.in_(OPEN),
-            DELIVERIES.c.due_at <= at,
-            RELEASES.c.status == "released",
-            DELIVERIES.c.partner.not_in(asleep),
-        )
-        .order_by(DELIVERIES.c.due_at, RELEASES.c.number, DELIVERIES.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=DELIVERIES)
-    )
+    released = sa.select(RELEASES.c.id).where(RELEASES.c.status == "released")
     if products:
-        query = query.where(RELEASES.c.product.in_(list(products)))
-    found = connection.execute(query).mappings().first()
-    if found is None:
+        released = released.where(RELEASES.c.product.in_(list(products)))
+    number = sa.select(RELEASES.c.number).where(RELEASES.c.id == DELIVERIES.c.release_id).scalar_subquery()
+    taken = leases.take(
+        connection,
+        DELIVERIES,
+        DELIVERIES.c.status.in_(OPEN),
+        DELIVERIES.c.due_at <= at,
+        DELIVERIES.c.release_id.in_(released),
+        DELIVERIES.c.partner.not_in(asleep),
+        order_by=(DELIVERIES.c.due_at, number, DELIVERIES.c.id),
+        values={
+            "status": "sending",
+            "attempts": DELIVERIES.c.attempts + 1,
+            "due_at": at + timedelta(seconds=lease_seconds),
+        },
+        limit=1,
+    )
+    if not taken:
         return None
-    values = dict(found)
-    product, number = values.pop("product"), values.pop("number")
-    values |= {
-        "status": "sending",
-        "attempts": values["attempts"] + 1,
-        "due_at": at + timedelta(seconds=lease_seconds),
-    }
-    changed = {name: values[name] for name in ("status", "attempts", "due_at")}
-    connection.execute(sa.update(DELIVERIES).where(DELIVERIES.c.id == values["id"]).values(changed))
-    return Claimed(DeliveryRow(**values), product, number)
+    return _joined(connection.execute(_OF_RELEASES.where(DELIVERIES.c.id == taken[0].id)).one())
 
 
 def renew(connection: sa.Connection, mine: DeliveryRow, *, until: datetime) -> bool:
@@ -150,9 +148,7 @@ def give_up(connection: sa.Connection, mine: DeliveryRow, *, error_code: str, er
 def cancel_of_partner(connection: sa.Connection, partner: str, *, at: datetime) -> list[Claimed]:
     """Cancel what waits for a partner, or was being sent when its sender died. Gives what was cancelled."""
     query = (
-        sa.select(DELIVERIES, RELEASES.c.product, RELEASES.c.number)
-        .join(RELEASES, RELEASES.c.id == DELIVERIES.c.release_id)
-        .where(
+        _OF_RELEASES.where(
             DELIVERIES.c.partner == partner,
             sa.or_(
                 DELIVERIES.c.status == "waiting", sa.and_(DELIVERIES.c.status == "sending", DELIVERIES.c.due_at <= at)
@@ -198,11 +194,7 @@ def find(
     statuses: Sequence[DeliveryStatus] = (),
 ) -> list[Claimed]:
     """Deliveries of a product, a release, a name, in these statuses; the newest release first."""
-    query = (
-        sa.select(DELIVERIES, RELEASES.c.product, RELEASES.c.number)
-        .join(RELEASES, RELEASES.c.id == DELIVERIES.c.release_id)
-        .order_by(RELEASES.c.product, RELEASES.c.number.desc(), DELIVERIES.c.name)
-    )
+    query = _OF_RELEASES.order_by(RELEASES.c.product, RELEASES.c.number.desc(), DELIVERIES.c.name)
     if product:
         query = query.where(RELEASES.c.product == product)
     if number is not None:
