@@ -30,6 +30,7 @@ _FORMAT = {
     "EEEE": "%A",
     "E": "%a",
 }
+_OF_THE_CLOCK = {"HH", "mm", "ss", "SSS", "SSSSSS", "H", "hh", "a"}
 _PARSE = {
     "yyyy": r"[0-9]{4}",
     "MM": r"[0-9]{2}",
@@ -59,6 +60,11 @@ def to_strftime(pattern: str) -> str | None:
         else:
             out.append(literal.replace("%", "%%"))
     return "".join(out)
+
+
+def is_of_days(pattern: str) -> bool:
+    """Whether what the JDK pattern prints is the same at every hour of a day."""
+    return not any(letters in _OF_THE_CLOCK for letters, _ in _pieces(pattern) or ())
 
 
 def to_strptime(pattern: str) -> tuple[str, str] | None:

@@ -106,3 +106,21 @@ def test_a_compiled_model_gives_the_same_rows_on_spark_connect(tmp_path: Path) -
         session.stop()
         server.stop()
     assert sorted(rows) == sorted(connection.sql(compile_model(made, SCHEMAS, "duckdb", TIMEZONE).sql).fetchall())
+
+
+def test_a_day_is_formatted_without_the_way_through_an_instant_unless_its_hour_is_asked() -> None:
+    sql = (
+        "SELECT date_format(nascimento, 'dd/MM/yyyy EEE') AS dia, date_format(nascimento, 'yyyy HH:mm') AS hora"
+        " FROM silver.clientes"
+    )
+    compiled = compile_model(model(sql, "dia string, hora string"), SCHEMAS, "duckdb", TIMEZONE)
+    day, hour = compiled.sql.split("'%d/%m/%Y %a'")
+    assert "TIMESTAMP" not in day
+    assert "TIMESTAMP" in hour
+    con = database()
+    as_instants = con.sql(
+        "SELECT strftime(CAST(CAST(nascimento AS TIMESTAMPTZ) AS TIMESTAMP), '%d/%m/%Y %a'),"
+        " strftime(CAST(CAST(nascimento AS TIMESTAMPTZ) AS TIMESTAMP), '%Y %H:%M') FROM silver__clientes"
+    ).fetchall()
+    assert con.sql(compiled.sql).fetchall() == as_instants
+    assert len(as_instants) > 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from afluente.models.casts import cast
-from afluente.models.datetime_patterns import to_strftime, to_strptime
+from afluente.models.datetime_patterns import is_of_days, to_strftime, to_strptime
 from afluente.models.functions.signature import Signature, scalar
 from afluente.models.spark_types import BIGINT, DATE, INT, STRING, TIMESTAMP, SparkType, decimal, text
-from afluente.models.typed import Typed, fail, let
+from afluente.models.typed import Typed, cast_sql, fail, let
 
 _TRUNC_DATE = {
     "year": "year",
@@ -51,6 +51,14 @@ def _next_day(arguments: Sequence[Typed]) -> str | None:
 def _date_format(arguments: Sequence[Typed]) -> str | None:
     pattern = to_strftime(str(arguments[1].constant))
     return f"strftime({_local(arguments[0].sql)}, {text(pattern)})" if pattern else None
+
+
+def _date_format_of_day(arguments: Sequence[Typed]) -> str | None:
+    """Of a day, without the way through an instant, unless its hour is asked: midnight may not exist there."""
+    pattern = to_strftime(str(arguments[1].constant))
+    if pattern is None or not is_of_days(str(arguments[1].constant)):
+        return _date_format([arguments[0].with_sql(cast_sql(arguments[0].sql, TIMESTAMP), TIMESTAMP), arguments[1]])
+    return f"strftime({arguments[0].sql}, {text(pattern)})"
 
 
 def _from_unixtime(arguments: Sequence[Typed]) -> str | None:
@@ -140,6 +148,7 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("next_day", "day, constant string", DATE, _next_day),
     scalar("trunc", "day, constant string", DATE, _trunc),
     scalar("date_trunc", "constant string, timestamp", TIMESTAMP, _date_trunc),
+    scalar("date_format", "date, constant string", STRING, _date_format_of_day),
     scalar("date_format", "timestamp, constant string", STRING, _date_format),
     scalar("to_date", "day", DATE, "{0}"),
     scalar("to_date", "string", DATE, _parsed(DATE, is_try=False)),
