@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.integration.runs_toy import hold, release
+from tests.until import until
 
 from afluente.state import runs_table, steps_table
 from afluente.state.database import open_state
@@ -59,20 +61,8 @@ def lines(root: Path, name: str) -> list[list[str]]:
     return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_for_lines(root: Path, name: str, count: int) -> None:
-    while len(lines(root, name)) < count:
-        time.sleep(0.01)
-
-
-def hold(root: Path, *steps: str) -> None:
-    (root / "held").mkdir(exist_ok=True)
-    for step in steps:
-        (root / "held" / step).touch()
-
-
-def release(root: Path) -> None:
-    for path in (root / "held").iterdir():
-        path.unlink()
+def wait_for_lines(root: Path, name: str, count: int, process: subprocess.Popen[str]) -> None:
+    until(lambda: len(lines(root, name)) >= count, f"{count} lines of {name}", by=process)
 
 
 def read_runs(root: Path, url: str) -> list[tuple[Run, list[StepRow]]]:
@@ -82,23 +72,22 @@ def read_runs(root: Path, url: str) -> list[tuple[Run, list[StepRow]]]:
 
 def test_a_run_killed_at_random_points_ends_with_each_effect_once(url: str, tmp_path: Path) -> None:
     chance = random.Random(20260301)
-    kills = 0
-    process = start(tmp_path, url, "execute", 0.2)
-    for _ in range(8):
-        wait_for_lines(tmp_path, "begun.txt", len(lines(tmp_path, "begun.txt")) + chance.randint(1, 2))
-        time.sleep(chance.random() * 0.25)
-        if process.poll() is not None:
+    hold(tmp_path, "gold.y")
+    for kill in range(8):
+        has_one_step_left = len(lines(tmp_path, "ended.txt")) >= len(STEPS) - 1
+        if has_one_step_left and kill > 1:
             break
+        more = 1 if has_one_step_left else chance.randint(1, 2)
+        begun = len(lines(tmp_path, "begun.txt"))
+        process = start(tmp_path, url, "recover" if kill else "execute", 0.2)
+        wait_for_lines(tmp_path, "begun.txt", begun + more, process)
+        time.sleep(chance.random() * 0.25)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        kills += 1
-        if len(lines(tmp_path, "ended.txt")) >= len(STEPS) - 1:
-            break
-        process = start(tmp_path, url, "recover", 0.2)
-    process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    release(tmp_path)
     status, _, stderr = finish(tmp_path, url, "recover")
     assert status == 0, stderr
-    assert kills > 1
 
     [(run, steps)] = read_runs(tmp_path, url)
     assert run.status == "done"
@@ -113,7 +102,7 @@ def test_a_run_killed_at_random_points_ends_with_each_effect_once(url: str, tmp_
 def test_finished_steps_are_not_repeated_after_a_kill(url: str, tmp_path: Path) -> None:
     hold(tmp_path, "silver.a", "silver.b")
     process = start(tmp_path, url, "execute")
-    wait_for_lines(tmp_path, "begun.txt", 3)
+    wait_for_lines(tmp_path, "begun.txt", 3, process)
     with open_state(url, tmp_path) as database, database.read() as connection:
         run = runs_table.newest(connection)[0]
         finished = {step.name for step in steps_table.of_run(connection, run.id) if step.status == "done"}
@@ -136,7 +125,7 @@ def test_finished_steps_are_not_repeated_after_a_kill(url: str, tmp_path: Path) 
 def test_a_new_run_first_goes_on_with_the_one_that_was_killed(tmp_path: Path) -> None:
     hold(tmp_path, "silver.a", "silver.b")
     process = start(tmp_path, SQLITE, "execute")
-    wait_for_lines(tmp_path, "begun.txt", 3)
+    wait_for_lines(tmp_path, "begun.txt", 3, process)
     process.kill()
     process.communicate()
     release(tmp_path)
@@ -152,7 +141,7 @@ def test_a_new_run_first_goes_on_with_the_one_that_was_killed(tmp_path: Path) ->
 def test_a_second_run_at_once_is_refused_and_harms_nothing(url: str, tmp_path: Path) -> None:
     hold(tmp_path, "source.a")
     first = start(tmp_path, url, "execute")
-    wait_for_lines(tmp_path, "begun.txt", 1)
+    wait_for_lines(tmp_path, "begun.txt", 1, first)
     status, _, stderr = finish(tmp_path, url, "execute")
     release(tmp_path)
     assert status == 1
@@ -181,9 +170,9 @@ def test_many_runs_at_once_leave_one_after_another(tmp_path: Path) -> None:
 def test_a_stopped_run_ends_its_running_steps_and_is_resumed_by_its_id(number: signal.Signals, tmp_path: Path) -> None:
     hold(tmp_path, "source.a", "source.b")
     process = start(tmp_path, SQLITE, "execute")
-    wait_for_lines(tmp_path, "begun.txt", 2)
+    wait_for_lines(tmp_path, "begun.txt", 2, process)
     process.send_signal(number)
-    time.sleep(0.5)
+    until((tmp_path / "stopping").exists, "the stop", by=process)
     release(tmp_path)
     stdout, stderr = process.communicate()
     run_id, status, _ = stdout.split()
@@ -199,7 +188,7 @@ def test_a_stopped_run_ends_its_running_steps_and_is_resumed_by_its_id(number: s
 def test_a_run_whose_workflow_history_was_lost_goes_on_from_the_state(tmp_path: Path) -> None:
     hold(tmp_path, "silver.a", "silver.b")
     process = start(tmp_path, SQLITE, "execute")
-    wait_for_lines(tmp_path, "ended.txt", 2)
+    wait_for_lines(tmp_path, "ended.txt", 2, process)
     process.kill()
     process.communicate()
     release(tmp_path)
@@ -215,7 +204,7 @@ def test_a_run_whose_workflow_history_was_lost_goes_on_from_the_state(tmp_path: 
 
 def test_no_pickle_is_written_anywhere(tmp_path: Path) -> None:
     process = start(tmp_path, SQLITE, "execute", 0.4)
-    wait_for_lines(tmp_path, "ended.txt", 2)
+    wait_for_lines(tmp_path, "ended.txt", 2, process)
     process.kill()
     process.communicate()
     engine = sa.create_engine(f"sqlite:///{tmp_path / '.afluente' / 'runs.db'}")
@@ -229,7 +218,7 @@ def test_no_pickle_is_written_anywhere(tmp_path: Path) -> None:
 def test_a_process_that_stands_still_keeps_its_run(tmp_path: Path) -> None:
     hold(tmp_path, "source.a")
     process = start(tmp_path, SQLITE, "execute")
-    wait_for_lines(tmp_path, "begun.txt", 1)
+    wait_for_lines(tmp_path, "begun.txt", 1, process)
     os.kill(process.pid, signal.SIGSTOP)
     status, _, stderr = finish(tmp_path, SQLITE, "recover")
     os.kill(process.pid, signal.SIGCONT)
@@ -242,7 +231,7 @@ def test_a_process_that_stands_still_keeps_its_run(tmp_path: Path) -> None:
 def test_a_process_that_stands_still_in_the_middle_of_a_write_keeps_its_run(tmp_path: Path) -> None:
     hold(tmp_path, "source.a")
     process = start(tmp_path, SQLITE, "execute")
-    wait_for_lines(tmp_path, "begun.txt", 1)
+    wait_for_lines(tmp_path, "begun.txt", 1, process)
     with open_state(SQLITE, tmp_path) as database, database.write():
         status, _, stderr = finish(tmp_path, SQLITE, "recover")
     release(tmp_path)

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.integration.runs_toy import hold, release
+from tests.until import until
 
 from afluente.state import runs_table, schedule_ticks
 from afluente.state.database import open_state
@@ -67,11 +69,6 @@ def runs_of(root: Path) -> list[Run]:
         return runs_table.newest(connection)
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    while not is_so():
-        time.sleep(0.05)
-
-
 def begun(root: Path) -> list[str]:
     path = root / "begun.txt"
     return [line.split()[1] for line in path.read_text().splitlines()] if path.exists() else []
@@ -80,7 +77,7 @@ def begun(root: Path) -> list[str]:
 def test_it_listens_on_the_loopback_and_tells_its_health(start: Start) -> None:
     process, address = start("0 6 * * *")
     assert address.startswith("http://127.0.0.1:")
-    wait_until(lambda: get(address, "/health")[0] == 200)
+    until(lambda: get(address, "/health")[0] == 200, "health", by=process)
     status, body = get(address, "/health")
     assert (status, body["status"], body["pipeline"], body["running"]) == (200, "ok", "toy", None)
     assert [one["cron"] for one in body["schedules"]] == ["0 6 * * *"]
@@ -93,7 +90,7 @@ def test_it_listens_on_the_loopback_and_tells_its_health(start: Start) -> None:
 def test_missed_ticks_are_answered_by_one_run_which_the_api_tells(start: Start, tmp_path: Path) -> None:
     let_a_tick_be_missed(tmp_path)
     process, address = start()
-    wait_until(lambda: [run.status for run in runs_of(tmp_path)] == ["done"])
+    until(lambda: [run.status for run in runs_of(tmp_path)] == ["done"], "the missed run", by=process)
     time.sleep(0.3)
     [run] = runs_of(tmp_path)
     assert (run.trigger, run.schedule, run.engine) == ("schedule", "cedo", "duckdb")
@@ -113,15 +110,20 @@ def test_a_run_that_a_stop_interrupts_is_ended_at_the_next_start(
     number: signal.Signals, start: Start, tmp_path: Path
 ) -> None:
     let_a_tick_be_missed(tmp_path)
-    process, _ = start(YEARLY, 0.5)
-    wait_until(lambda: len(begun(tmp_path)) >= 2)
+    hold(tmp_path, "source.a", "source.b")
+    process, _ = start(YEARLY)
+    until(lambda: len(begun(tmp_path)) >= 2, "two steps", by=process)
     process.send_signal(number)
+    if number == signal.SIGTERM:
+        until((tmp_path / "stopping").exists, "the stop", by=process)
+        release(tmp_path)
     assert process.wait() == (0 if number == signal.SIGTERM else -signal.SIGKILL)
     [run] = runs_of(tmp_path)
     assert run.status == ("interrupted" if number == signal.SIGTERM else "running")
 
+    release(tmp_path)
     process, _ = start()
-    wait_until(lambda: [one.status for one in runs_of(tmp_path)] == ["done"])
+    until(lambda: [one.status for one in runs_of(tmp_path)] == ["done"], "the end of the run", by=process)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0

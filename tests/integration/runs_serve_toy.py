@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from runs_toy import PLAN, Toy
+from runs_toy import PLAN, Toy, leaving_a_sign
 
 from afluente.runs.api import ApiServer
 from afluente.runs.cron import Cron
@@ -36,7 +36,7 @@ def main() -> int:
         api = ApiServer(database, health=scheduler.health, port=0)
         api.start()
         print(api.address, flush=True)
-        with stopping_on_signals(lambda: scheduler.stop(grace_seconds=5.0)):
+        with stopping_on_signals(leaving_a_sign(root, scheduler.stop)):
             scheduler.serve_forever()
         api.stop()
     return 0

@@ -4,6 +4,7 @@
 
 Each step writes its effect to `effects/<run>/<step>` under a temporary name and renames it, and appends one line to
 `begun.txt` and, last of all, one to `ended.txt`. A step whose name stands in the folder `held` waits until it is gone.
+A stop that a signal asked for, once it is taken, leaves the file `stopping`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from afluente.core.errors import AfluenteError
@@ -24,6 +25,7 @@ from afluente.runs.signals import stopping_on_signals
 from afluente.state.database import open_state
 from afluente.state.json_value import Json
 
+GRACE_SECONDS = 90.0
 PLAN = Plan.in_order(
     [
         Step("source.a", "source", source="a"),
@@ -34,6 +36,17 @@ PLAN = Plan.in_order(
         Step("gold.y", "model", ("gold.x",)),
     ]
 )
+
+
+def hold(root: Path, *steps: str) -> None:
+    (root / "held").mkdir(exist_ok=True)
+    for step in steps:
+        (root / "held" / step).touch()
+
+
+def release(root: Path) -> None:
+    for path in (root / "held").iterdir():
+        path.unlink()
 
 
 class Toy:
@@ -70,6 +83,14 @@ class Toy:
             file.write(line + "\n")
 
 
+def leaving_a_sign(root: Path, stop: Callable[..., None]) -> Callable[[], None]:
+    def work() -> None:
+        stop(grace_seconds=GRACE_SECONDS)
+        (root / "stopping").touch()
+
+    return work
+
+
 def main() -> int:
     root, url, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 0.02
@@ -84,7 +105,7 @@ def main() -> int:
             beat_seconds=0.2,
         )
         try:
-            with stopping_on_signals(lambda: runs.stop(grace_seconds=5.0)):
+            with stopping_on_signals(leaving_a_sign(root, runs.stop)):
                 if command == "recover":
                     reports = runs.recover()
                 elif command == "execute":

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.until import PATIENCE_SECONDS
 
 from afluente.core.clock import SystemClock
 from afluente.core.errors import CommitConflict, DataRefused, LakeError, RunError
@@ -227,7 +228,7 @@ def test_a_process_that_lost_its_lock_stops_and_records_nothing_more(database: D
     def act(step: Step, attempt: int) -> StepOutcome:
         with database.write() as connection:
             run_locks.take(connection, taken)
-        runs._stop.asked.wait()  # noqa: SLF001 - the moment the heartbeat has seen it
+        assert runs._stop.asked.wait(PATIENCE_SECONDS)  # noqa: SLF001 - the moment the heartbeat has seen it
         return StepOutcome()
 
     runner = Scripted(act)

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.until import PATIENCE_SECONDS
 
 from afluente.core.errors import RunError, StateError
 from afluente.runs.drive import Interrupted, Stop, drive
@@ -90,6 +91,7 @@ def test_steps_run_at_once_only_as_far_as_the_limits_allow() -> None:
     lock = threading.Lock()
     now: Counter[str] = Counter()
     most: Counter[str] = Counter()
+    are_all_busy = threading.Event()
 
     def run_one(step: Step) -> StepOutcome:
         with lock:
@@ -97,6 +99,9 @@ def test_steps_run_at_once_only_as_far_as_the_limits_allow() -> None:
             now["all"] += 1
             for key in (step.name[0], "all"):
                 most[key] = max(most[key], now[key])
+            if now["all"] == 4:
+                are_all_busy.set()
+        assert are_all_busy.wait(PATIENCE_SECONDS)
         time.sleep(0.02)
         with lock:
             now[step.name[0]] -= 1
@@ -135,7 +140,7 @@ def test_a_stop_without_patience_leaves_running_steps_behind() -> None:
 
     def run_one(step: Step) -> StepOutcome:
         stop.ask(grace_seconds=0)
-        release.wait()
+        release.wait(PATIENCE_SECONDS)
         return StepOutcome()
 
     with pytest.raises(Interrupted) as caught:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import io
 import json
 import random
@@ -14,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.until import until
 
 from afluente.core.clock import SetClock
 from afluente.core.errors import CommitConflict, DataRefused, Place, ProjectError
@@ -95,27 +94,29 @@ def test_nothing_is_proved_of_a_process_of_another_host() -> None:
 def test_a_meter_sees_cpu_and_the_peak_of_memory() -> None:
     with Meter(sample_seconds=0.005) as idle:
         pass
+    before = idle.cost.peak_memory_bytes or 0
     with Meter(sample_seconds=0.005) as meter:
         block = bytearray(200_000_000)
         for position in range(0, len(block), 4096):
             block[position] = 1
-        time.sleep(0.2)
+        until(lambda: meter._peak_bytes > before + 150_000_000, "a look of the meter")  # noqa: SLF001
         del block
     assert meter.cost.cpu_seconds > 0
     assert meter.cost.seconds > 0
-    assert idle.cost.peak_memory_bytes is not None
-    assert meter.cost.peak_memory_bytes is not None
-    assert meter.cost.peak_memory_bytes > idle.cost.peak_memory_bytes + 100_000_000
+    assert before > 0
+    assert (meter.cost.peak_memory_bytes or 0) > before + 100_000_000
 
 
 def test_a_meter_counts_the_cpu_and_memory_of_children() -> None:
-    with Meter(sample_seconds=0.005) as meter:
-        code = "b = bytearray(150_000_000)\nfor i in range(0, len(b), 4096): b[i] = 1\nsum(range(3_000_000))"
-        subprocess.run([sys.executable, "-c", code], check=True)
     with Meter(sample_seconds=0.005) as idle:
         pass
+    before = idle.cost.peak_memory_bytes or 0
+    code = "import sys\nb = bytearray(150_000_000)\nfor i in range(0, len(b), 4096): b[i] = 1\nsys.stdin.read()"
+    with Meter(sample_seconds=0.005) as meter, subprocess.Popen([sys.executable, "-c", code], stdin=-1) as child:
+        until(lambda: meter._peak_bytes > before + 100_000_000, "a look of the meter", by=child)  # noqa: SLF001
+        child.communicate()
     assert meter.cost.cpu_seconds > idle.cost.cpu_seconds
-    assert (meter.cost.peak_memory_bytes or 0) > (idle.cost.peak_memory_bytes or 0) + 50_000_000
+    assert (meter.cost.peak_memory_bytes or 0) > before + 100_000_000
 
 
 def test_a_log_line_has_its_time_run_step_sentence_and_fields(tmp_path: Path) -> None:

@@ -230,7 +230,9 @@ def test_a_reader_that_polls_while_others_append_misses_no_event(database: Datab
         writer.start()
     seen: list[str] = []
     last = 0
-    while len(seen) < 60 and (any(writer.is_alive() for writer in writers) or len(seen) < 60):
+    are_writing = True
+    while are_writing:
+        are_writing = any(writer.is_alive() for writer in writers)
         with database.read() as connection:
             found = events.after(connection, last)
         seen += [one.subject for one in found]

@@ -1,7 +1,12 @@
-"""Builds a release in a process of its own; started by the tests with the project's folder."""
+"""Builds a release in a process of its own: `release_worker.py PROJECT [PART]`, started by the tests.
+
+With a part of a path, the process kills itself when it opens the second file whose path has it.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +17,17 @@ from release_project import ToldGates, open_project  # noqa: E402
 from afluente.products.release.build import build_release  # noqa: E402
 
 
+class Dying:
+    def __init__(self, part: str) -> None:
+        self._part, self._seen = part, set[str]()
+
+    def __call__(self, event: str, told: tuple[object, ...]) -> None:
+        if event == "open" and self._part in str(told[0]):
+            self._seen.add(str(told[0]))
+            if len(self._seen) == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
 def work(root: Path) -> None:
     with open_project(root) as workspace:
         outcome = build_release(workspace, workspace.project.products[0], actor="ana", gates=ToldGates().gates())
@@ -19,4 +35,6 @@ def work(root: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        sys.addaudithook(Dying(sys.argv[2]))
     work(Path(sys.argv[1]))

@@ -5,11 +5,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from release_project import ToldGates
+from tests.until import until
 
 from afluente.products.release.build import build_release
 from afluente.products.release.verify import verify_release
@@ -19,14 +19,8 @@ from afluente.state import releases
 WORKER = Path(__file__).with_name("release_worker.py")
 
 
-def started(root: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, str(WORKER), str(root)], stdout=subprocess.PIPE, text=True)
-
-
-def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    while not holds():
-        assert process.poll() is None
-        time.sleep(0.002)
+def started(root: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, str(WORKER), str(root), *words], stdout=subprocess.PIPE, text=True)
 
 
 def killed(process: subprocess.Popen[str]) -> None:
@@ -59,7 +53,7 @@ def test_killed_before_the_commit_nothing_was_released_and_the_number_is_free(
     blocker = sqlite3.connect(root / ".afluente" / "state.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     process = started(root)
-    wait_until((root / "releases" / "vendas" / "000001").is_dir, process)
+    until((root / "releases" / "vendas" / "000001").is_dir, "the release's folder", by=process)
     killed(process)
     blocker.execute("ROLLBACK")
     blocker.close()
@@ -75,9 +69,11 @@ def test_killed_before_the_commit_nothing_was_released_and_the_number_is_free(
 def test_killed_while_files_are_written_nothing_is_seen(opened: Callable[..., Workspace]) -> None:
     workspace = opened()
     root = workspace.project.root
-    process = started(root)
-    wait_until((root / "releases" / "vendas" / ".building" / "files").is_dir, process)
-    killed(process)
+    process = started(root, "/.building/files/")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert list((root / "releases" / "vendas" / ".building" / "files").iterdir())
+    assert standing(workspace) == []
     product = workspace.project.products[0]
     outcome = build_release(workspace, product, actor="ana", gates=ToldGates().gates())
     assert standing(workspace) == [(1, "released")]

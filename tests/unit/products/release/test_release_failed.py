@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from release_project import NOW, SETTINGS, commit_facts, make_project, open_project, sales
+from tests.until import PATIENCE_SECONDS, until
 
 from afluente.core.clock import SetClock
 from afluente.products.publisher import Publisher
@@ -52,10 +53,9 @@ def test_it_is_written_down_once_a_tick_told_and_ended_by_a_release(tmp_path: Pa
         )
         publisher.start()
         try:
-            while not has_begun(workspace):
-                threading.Event().wait(0.01)
+            until(lambda: has_begun(workspace), "the schedule's beginning")
             clock.advance(seconds=86400)
-            assert failed_twice.wait(60)
+            assert failed_twice.wait(PATIENCE_SECONDS)
             with workspace.state.read() as connection:
                 told = events.after(connection, 0, kinds=("release.failed",))
             assert [(one.subject, one.payload["error_code"]) for one in told] == [
@@ -63,7 +63,7 @@ def test_it_is_written_down_once_a_tick_told_and_ended_by_a_release(tmp_path: Pa
             ]
             assert standing(workspace) == [("transformation", "product/vendas")]
             commit_facts(workspace, sales())
-            assert released.wait(60)
+            assert released.wait(PATIENCE_SECONDS)
             assert standing(workspace) == []
         finally:
             publisher.stop()
