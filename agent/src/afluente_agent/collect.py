@@ -22,7 +22,7 @@ from afluente_agent.extract import Reading, extract
 from afluente_agent.freshness import newest_days
 from afluente_agent.identity import IdentityStore
 from afluente_agent.parts import Extraction
-from afluente_agent.pec import ROLE, PecAddress, connected, read_installation
+from afluente_agent.pec import ROLE, PecAddress, SessionLimits, connected, read_installation
 from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.sealing import PSEUDONYM_KEY
 from afluente_agent.pseudonym import Pseudonyms
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import asyncpg
 
 BREATH_SECONDS = 5.0
+SETTLE_SECONDS = 120
+"""What a list's session may take beside its query: to be checked before it, and to be brought to the disk after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ async def _collect(
         failed: list[AgentError] = [_not_for(version, outgrown)] if outgrown else []
         for query in queries:
             try:
-                async with connected(address) as connection:
+                async with connected(address, _limits(query)) as connection:
                     rows += await _one(connection, query, by, catalogue.version, pseudonyms, freshness, is_full=is_full)
                 lists += 1
             except AgentError as error:
@@ -194,6 +196,10 @@ async def _one(
             )
         )
     return extracted.rows
+
+
+def _limits(query: ListQuery) -> SessionLimits:
+    return SessionLimits(session_seconds=query.most_seconds + SETTLE_SECONDS)
 
 
 def _not_for(version: str, lists: tuple[str, ...]) -> CatalogueError:

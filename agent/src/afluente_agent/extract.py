@@ -35,6 +35,7 @@ from afluente_agent.list_format import (
 from afluente_agent.protocol.messages import Kind
 from afluente_agent.pseudonym import Pseudonyms
 from afluente_agent.row_map import DAY_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
+from afluente_agent.undeclared_encoding import ANY_BYTE, SQL_ASCII, as_utf8
 
 if TYPE_CHECKING:
     import asyncpg
@@ -98,6 +99,7 @@ class _Rows:
     read_bytes: int = 0
     sent_rows: int = 0
     newest_day: int = 0
+    is_of_any_encoding: bool = False
     _held: list[bytes] = field(default_factory=list)
     _held_bytes: int = 0
     _days: dict[bytes, bytes] = field(default_factory=dict)
@@ -115,6 +117,9 @@ class _Rows:
     def _take_held(self) -> None:
         """What was gathered: PostgreSQL sends eight kilobytes at a time to a reader that is quicker."""
         text = b"".join(self._held)
+        if self.is_of_any_encoding:
+            whole, end, rest = text.rpartition(b"\n")
+            text = as_utf8(whole) + end + rest
         lines = text.split(b"\n")
         rest = lines.pop()
         self._held, self._held_bytes = [rest], len(rest)
@@ -298,6 +303,9 @@ async def _copy(connection: asyncpg.Connection, query: ListQuery, rows: _Rows, *
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {query.most_seconds * 1000:d}")
             checked = await guard.checked(connection, query, since=int(since.strftime("%Y%m%d")) if since else 0)
+            if await connection.fetchval("SHOW server_encoding") == SQL_ASCII:
+                await connection.execute(f"SET LOCAL client_encoding = '{ANY_BYTE}'")
+                rows.is_of_any_encoding = True
             await connection.copy_from_query(checked.copy_text, output=take, format="text")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         if not failures:

@@ -104,6 +104,7 @@ async def checked(connection: asyncpg.Connection, query: ListQuery, *, since: in
 
     CatalogueError (`query.refused`) for what may not be asked; ExtractionError (`query.schema_drift`) when this PEC
     has not the tables, columns or types that the query needs, or lets the role not read them (`db.not_readable`).
+    A server that is stopped, or busy with a lock, says nothing of the query: asyncpg's errors of that go through.
     """
     if not connection.is_in_transaction() or await connection.fetchval("SHOW transaction_read_only") != "on":
         raise AssertionError("a query is judged in a read-only transaction only")
@@ -143,8 +144,8 @@ async def _prepare(
         raise drifted(query, "tipo") from None
     except asyncpg.InsufficientPrivilegeError:
         raise not_readable(query) from None
-    except asyncpg.QueryCanceledError:
-        raise refused(query, "timeout") from None
+    except (asyncpg.LockNotAvailableError, asyncpg.OperatorInterventionError, asyncpg.PostgresConnectionError):
+        raise
     except asyncpg.PostgresError as error:
         raise refused(query, error.sqlstate or "?") from None
 
@@ -222,7 +223,7 @@ def _named(error: Exception) -> str:
     words = str(error).split('"')
     if len(words) > 1 and _QUOTED.fullmatch(words[1]):
         return words[1][:80]
-    found = re.match(r"column ([\w.]+) does not exist", str(error))
+    found = re.match(r"(?:column|coluna) ([\w.]+) (?:does not exist|não existe)", str(error))
     return found.group(1)[:80] if found else "função"
 
 

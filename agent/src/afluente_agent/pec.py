@@ -7,14 +7,17 @@ holds for PostgreSQL 9.6 to 18.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from afluente_agent.errors import PecError
+from afluente_agent.extraction_failure import down
 from afluente_agent.protocol import fact_codes
+from afluente_agent.startup_refusal import sqlstate_of_refusal
 
 if TYPE_CHECKING:
     import asyncpg
@@ -71,6 +74,8 @@ class SessionLimits:
     statement_seconds: int = 900
     lock_seconds: int = 5
     idle_seconds: int = 120
+    session_seconds: int = 1800
+    """After this the session is ended from here: a server that froze keeps none of its own bounds."""
     work_memory_kib: int = 8192
 
     def settings(self) -> dict[str, str]:
@@ -106,21 +111,30 @@ class Installation:
 @contextlib.asynccontextmanager
 async def connected(address: PecAddress, limits: SessionLimits | None = None) -> AsyncIterator[asyncpg.Connection]:
     """A session whose role was found harmless. PecError."""
-    connection = await connect(address, limits or SessionLimits())
-    try:
+    async with opened(address, limits or SessionLimits()) as connection:
         await check_role(connection)
         yield connection
+
+
+@contextlib.asynccontextmanager
+async def opened(address: PecAddress, limits: SessionLimits) -> AsyncIterator[asyncpg.Connection]:
+    """A session that ends in its time; its role is not checked yet. PecError."""
+    connection = await _connect(address, limits)
+    end = asyncio.get_running_loop().call_later(limits.session_seconds, connection.terminate)
+    try:
+        yield connection
     finally:
+        end.cancel()
         with contextlib.suppress(OSError):
             await connection.close(timeout=5)
 
 
-async def connect(address: PecAddress, limits: SessionLimits) -> asyncpg.Connection:
-    """Open a session; its role is not checked yet. PecError."""
+async def _answered(address: PecAddress, limits: SessionLimits) -> asyncpg.Connection:
+    """A session, or what the server said: asyncpg cannot read a refusal that is not UTF-8."""
     import asyncpg
 
     try:
-        connection = await asyncpg.connect(
+        return await asyncpg.connect(
             host=address.host,
             port=address.port,
             user=address.role,
@@ -130,6 +144,18 @@ async def connect(address: PecAddress, limits: SessionLimits) -> asyncpg.Connect
             statement_cache_size=0,
             server_settings=limits.settings(),
         )
+    except asyncpg.ConnectionDoesNotExistError:
+        code = await asyncio.to_thread(sqlstate_of_refusal, address, seconds=limits.connect_seconds)
+        if not code:
+            raise
+        raise asyncpg.PostgresError.new({"C": code, "M": "refused"}) from None
+
+
+async def _connect(address: PecAddress, limits: SessionLimits) -> asyncpg.Connection:
+    import asyncpg
+
+    try:
+        return await _answered(address, limits)
     except asyncpg.InvalidPasswordError:
         raise PecError(
             fact_codes.PEC_CREDENTIALS_CHANGED,
@@ -168,15 +194,15 @@ async def connect(address: PecAddress, limits: SessionLimits) -> asyncpg.Connect
             "Confira se o serviço e-SUS-AB-PostgreSQL está em execução neste computador.",
             evidence={"host": address.host, "port": address.port, "reason": type(error).__name__},
         ) from None
-    return connection
 
 
 async def check_role(connection: asyncpg.Connection) -> None:
     """Refuse a role that may do more than read. PecError with the code `pec.role_refused`."""
-    async with connection.transaction(readonly=True):
-        powers = await connection.fetch(_POWERS)
-        memberships = await connection.fetch(_DANGEROUS_MEMBERSHIPS)
-        writable = await connection.fetchval(_WRITABLE)
+    with _asked_of_itself():
+        async with connection.transaction(readonly=True):
+            powers = await connection.fetch(_POWERS)
+            memberships = await connection.fetch(_DANGEROUS_MEMBERSHIPS)
+            writable = await connection.fetchval(_WRITABLE)
     for column, what_pt, what_en in (
         ("rolsuper", "é superusuário", "is a superuser"),
         ("rolbypassrls", "ignora a segurança por linha", "passes row security"),
@@ -198,9 +224,10 @@ async def read_installation(connection: asyncpg.Connection) -> Installation:
     import asyncpg
 
     try:
-        async with connection.transaction(readonly=True):
-            rows = await connection.fetch(_CONFIGURED)
-            server_version = int(await connection.fetchval("SHOW server_version_num"))
+        with _asked_of_itself():
+            async with connection.transaction(readonly=True):
+                rows = await connection.fetch(_CONFIGURED)
+                server_version = int(await connection.fetchval("SHOW server_version_num"))
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         raise PecError(
             fact_codes.DB_NOT_PEC,
@@ -225,6 +252,24 @@ async def read_installation(connection: asyncpg.Connection) -> Installation:
         is_training=values.get("TREINAMENTO", "").strip().lower() in ("1", "t", "true", "s", "sim"),
         server_version=server_version,
     )
+
+
+@contextlib.contextmanager
+def _asked_of_itself() -> Iterator[None]:
+    """PecError when the server stopped, or makes us wait longer than a reader may."""
+    import asyncpg
+
+    try:
+        yield
+    except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
+        raise PecError(
+            fact_codes.QUERY_CANCELLED,
+            "o banco do PEC está ocupado e não respondeu a tempo",
+            "PEC's database is busy: a lock or its own time ended a question",
+            "Nada a fazer: o agente tenta de novo sozinho.",
+        ) from None
+    except (asyncpg.OperatorInterventionError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+        raise down() from None
 
 
 def _refused(what_pt: str, what_en: str) -> PecError:

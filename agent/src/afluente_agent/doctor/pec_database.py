@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from afluente_agent.doctor.finding import Finding, finding
 from afluente_agent.errors import PecError
-from afluente_agent.pec import Installation, PecAddress, SessionLimits, check_role, connect, read_installation
+from afluente_agent.pec import Installation, PecAddress, SessionLimits, check_role, opened, read_installation
 from afluente_agent.protocol import fact_codes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ NEEDED = (
     "tb_dim_equipe",
     "tb_dim_tempo",
 )
-LIMITS = SessionLimits(connect_seconds=4, statement_seconds=4, lock_seconds=2, idle_seconds=10)
+LIMITS = SessionLimits(connect_seconds=4, statement_seconds=4, lock_seconds=2, idle_seconds=10, session_seconds=20)
 TABLES = """
 SELECT name, c.oid IS NOT NULL AS is_there, coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable
   FROM unnest($1::text[]) AS asked(name)
@@ -48,15 +48,13 @@ def speaks_postgres(host: str, port: int, seconds: float) -> bool:
 
 async def look(address: PecAddress) -> Installation | list[Finding]:
     """What PEC tells of itself, or what is wrong."""
-    try:
-        connection = await connect(address, LIMITS)
-    except PecError as error:
-        return [of_connecting(error, address)]
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(opened(address, LIMITS))
+        except PecError as error:
+            return [of_connecting(error, address)]
         return await _look_around(connection, address)
-    finally:
-        with contextlib.suppress(OSError):
-            await connection.close(timeout=1)
+    raise AssertionError("a session swallows nothing")
 
 
 async def _look_around(connection: asyncpg.Connection, address: PecAddress) -> Installation | list[Finding]:

@@ -13,7 +13,7 @@ import pytest
 from afluente_agent.credentials import find_password, read_credentials
 from afluente_agent.errors import PecError
 from afluente_agent.freshness import newest_days
-from afluente_agent.pec import Installation, PecAddress, SessionLimits, connect, connected, read_installation
+from afluente_agent.pec import Installation, PecAddress, SessionLimits, connected, opened, read_installation
 from tests.fleet_world.pec import address_of
 
 
@@ -84,14 +84,11 @@ def test_a_role_that_only_reads_is_taken(pec: PecAddress) -> None:
 
 def test_a_session_reads_only_and_is_bounded(pec: PecAddress) -> None:
     async def inner() -> list[str]:
-        connection = await connect(pec, SessionLimits(statement_seconds=7, lock_seconds=3, idle_seconds=11))
-        try:
+        async with opened(pec, SessionLimits(statement_seconds=7, lock_seconds=3, idle_seconds=11)) as connection:
             with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
                 await connection.execute("CREATE TABLE public.x (a int)")
             names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "work_mem")
             return [await connection.fetchval(f"SHOW {name}") for name in names]
-        finally:
-            await connection.close()
 
     assert asyncio.run(inner()) == ["7s", "3s", "11s", "8MB"]
 

@@ -12,7 +12,7 @@ import pytest
 from afluente_agent.catalogue import Column, ListQuery
 from afluente_agent.errors import AgentError, CatalogueError, ExtractionError
 from afluente_agent.guard import checked
-from afluente_agent.pec import PecAddress, SessionLimits, connect
+from afluente_agent.pec import PecAddress, SessionLimits, opened
 from tests.unit.agent.extraction.lists import PEOPLE_COLUMNS, a_list
 
 ONE = (Column("a", "integer"),)
@@ -120,12 +120,11 @@ ATTACKS = {
 
 def judge(address: PecAddress, query: ListQuery, *, since: int = 0) -> str:
     async def inner() -> str:
-        connection = await connect(address, SessionLimits())
-        try:
-            async with connection.transaction(readonly=True, isolation="repeatable_read"):
-                return (await checked(connection, query, since=since)).copy_text
-        finally:
-            await connection.close()
+        async with (
+            opened(address, SessionLimits()) as connection,
+            connection.transaction(readonly=True, isolation="repeatable_read"),
+        ):
+            return (await checked(connection, query, since=since)).copy_text
 
     return asyncio.run(inner())
 
@@ -237,11 +236,8 @@ def test_columns_are_those_of_the_catalogue_in_its_order(pec: PecAddress) -> Non
 
 def test_a_query_is_judged_in_a_read_only_transaction_only(pec: PecAddress) -> None:
     async def outside() -> None:
-        connection = await connect(pec, SessionLimits())
-        try:
+        async with opened(pec, SessionLimits()) as connection:
             await checked(connection, a_list())
-        finally:
-            await connection.close()
 
     with pytest.raises(AssertionError, match="read-only"):
         asyncio.run(outside())
@@ -252,16 +248,13 @@ def test_what_was_prepared_can_hold_no_second_meaning_inside_copy(trapped: PecAd
     text = judge(trapped, a_list("SELECT 1 AS a -- ) TO PROGRAM 'x'", ONE, key=("a",)))
 
     async def copied() -> bytes:
-        connection = await connect(trapped, SessionLimits())
         out = bytearray()
 
         async def take(block: bytes) -> None:
             out.extend(block)
 
-        try:
+        async with opened(trapped, SessionLimits()) as connection:
             await connection.copy_from_query(text, output=take)
-        finally:
-            await connection.close()
         return bytes(out)
 
     assert asyncio.run(copied()) == b"1\n"
