@@ -30,7 +30,7 @@ from afluente.lake.location import Location
 from afluente.lake.log import Log, LogEntry
 from afluente.lake.optimize import Compacted, plan_compaction
 from afluente.lake.plan import Commit, Committed, Mode
-from afluente.lake.planning import make_plan
+from afluente.lake.planning import plan_change
 from afluente.lake.schema import canonical
 from afluente.lake.snapshot import Snapshot
 from afluente.lake.store import Store
@@ -188,30 +188,40 @@ class Lake:
         """Make a plan pinned to `snapshot` (None: the table is to be made).
 
         upsert takes `keys`: rows whose key comes again are replaced (null equals null; a repeated new key is
-        refused); delete takes `keys` too, and `files` that hold the keys of the rows that go. replace_rows takes
-        `column` and `values`: rows that hold one of them are superseded by `files`.
-        replace_partitions replaces the partitions of `files` and those of `partitions`. `also` and `seen` make one
-        commit of many transactions (see Commit).
+        refused); delete takes `keys` too, and `files` that hold the keys of the rows that go and are not part of the
+        commit. replace_rows takes `column` and `values`: rows that hold one of them are superseded by `files`.
+        replace_partitions replaces the partitions of `files` and those of `partitions`, which may become empty. `also`
+        and `seen` make one commit of many transactions (see Commit).
         """
-        return make_plan(
+        schema = canonical(schema)
+        change = plan_change(
             self._store,
             table,
             snapshot,
             mode,
             files,
             schema=schema,
-            app_id=app_id,
-            app_version=app_version,
-            partition_by=partition_by,
             keys=keys,
             column=column,
             values=values,
             partitions=partitions,
+        )
+        return Commit(
+            table=table,
+            mode=mode,
+            files=change.files,
+            schema=schema,
+            app_id=app_id,
+            app_version=app_version,
+            base_version=None if snapshot is None else snapshot.version,
+            partition_by=tuple(partition_by),
+            removed=change.removed,
+            partitions=change.partitions,
             input_signature=input_signature,
             run_id=run_id,
-            details=details,
-            also=also,
-            seen=seen,
+            details=dict(details or {}),
+            also=dict(also or {}),
+            seen=dict(seen or {}),
         )
 
     def commit(self, plan: Commit) -> Committed:

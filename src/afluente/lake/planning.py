@@ -1,4 +1,4 @@
-"""From new files and a mode to a plan: what must be rewritten and what goes.
+"""From new files and a mode to what must be rewritten and what goes.
 
 Invariant: planning reads the pinned snapshot only and writes only files that nobody knows yet.
 """
@@ -6,20 +6,29 @@ Invariant: planning reads the pinned snapshot only and writes only files that no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from afluente.core.errors import LakeError
 from afluente.core.tables import DataFile, TableName
 from afluente.lake.partition import key_of
-from afluente.lake.plan import Commit, Mode
+from afluente.lake.plan import Mode
 from afluente.lake.rewrite import Rewrite, check_keys, without_keys, without_values
-from afluente.lake.schema import canonical
 from afluente.lake.snapshot import Snapshot, foreign_table
 from afluente.lake.store import Store
 
 
-def make_plan(
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All files that come, the paths of those that go, and the partitions that may be touched."""
+
+    files: tuple[DataFile, ...]
+    removed: tuple[str, ...]
+    partitions: tuple[Mapping[str, str | None], ...]
+
+
+def plan_change(
     store: Store,
     table: TableName,
     snapshot: Snapshot | None,
@@ -27,28 +36,14 @@ def make_plan(
     files: Sequence[DataFile],
     *,
     schema: pa.Schema,
-    app_id: str,
-    app_version: int,
-    partition_by: Sequence[str] = (),
-    keys: Sequence[str] = (),
-    column: str = "",
-    values: Sequence[object] = (),
-    partitions: Sequence[Mapping[str, str | None]] = (),
-    input_signature: str = "",
-    run_id: str = "",
-    details: Mapping[str, str] | None = None,
-    also: Mapping[str, int] | None = None,
-    seen: Mapping[str, int] | None = None,
-) -> Commit:
-    """A plan pinned to `snapshot` (None: the table is made).
-
-    `keys` serve upsert, and delete, whose `files` hold the keys of the rows that go and are not part of the commit;
-    `column` and `values` serve replace_rows; replace_partitions replaces the partitions of `files` and those named in
-    `partitions`, which may become empty.
-    """
+    keys: Sequence[str],
+    column: str,
+    values: Sequence[object],
+    partitions: Sequence[Mapping[str, str | None]],
+) -> Change:
+    """What new files do to `snapshot` (None: the table is made); the options are those of `Lake.plan`."""
     if snapshot is not None and snapshot.is_foreign:
         raise foreign_table(table, snapshot.obstacle)
-    schema = canonical(schema)
     rewrite = Rewrite((), ())
     replaced: tuple[Mapping[str, str | None], ...] = ()
     match mode:
@@ -77,23 +72,7 @@ def make_plan(
             pass
         case "optimize":
             raise LakeError("lake.plan", "optimize is planned by Lake.optimize", hint="")
-    return Commit(
-        table=table,
-        mode=mode,
-        files=(*files, *rewrite.files),
-        schema=schema,
-        app_id=app_id,
-        app_version=app_version,
-        base_version=None if snapshot is None else snapshot.version,
-        partition_by=tuple(partition_by),
-        removed=rewrite.removed,
-        partitions=replaced,
-        input_signature=input_signature,
-        run_id=run_id,
-        details=dict(details or {}),
-        also=dict(also or {}),
-        seen=dict(seen or {}),
-    )
+    return Change((*files, *rewrite.files), rewrite.removed, replaced)
 
 
 def _files_in(snapshot: Snapshot, partitions: Sequence[Mapping[str, str | None]]) -> tuple[str, ...]:
