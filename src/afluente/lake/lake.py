@@ -23,7 +23,6 @@ from afluente.lake.batches import write_batches
 from afluente.lake.changes import Changes, changes
 from afluente.lake.commit import commit
 from afluente.lake.failure import translated
-from afluente.lake.footer import describe_files
 from afluente.lake.handle import find
 from afluente.lake.landing import Landing
 from afluente.lake.location import Location
@@ -84,10 +83,6 @@ class Lake:
     def transaction_versions(self, snapshot: Snapshot, app_ids: Iterable[str]) -> dict[str, int]:
         """The last version that each app id committed; 0 for one that never did. One reading of the log for many."""
         return transaction_versions(self._store, snapshot, app_ids)
-
-    def arrow_filesystem(self) -> Any:
-        """The same store as a pyarrow file system."""
-        return self._store.arrow
 
     def address(self, table: TableName) -> str:
         """The folder (absolute path or URL) below which an engine writes a table's files."""
@@ -159,10 +154,6 @@ class Lake:
         """Delete new files of a table that were not committed and never will be."""
         for file in files:
             self._store.delete(f"{self.address(table)}/{file.path}")
-
-    def data_files_from_parquet(self, table: TableName, paths: Iterable[str]) -> list[DataFile]:
-        """Files that another program wrote below the table's folder, described from their footers."""
-        return describe_files(self._store, self.address(table), paths)
 
     def plan(
         self,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
-from afluente.core.tables import TableName
+import pyarrow.parquet as pq
+from afluente.core.tables import DataFile, TableName
 from afluente.lake import Commit, Committed, Lake, Mode, Snapshot
+from afluente.lake.stats import statistics
 
 SCHEMA = pa.schema([pa.field("id", pa.int64(), nullable=False), ("uf", pa.string()), ("valor", pa.decimal128(10, 2))])
 TABLE = TableName("silver", "vendas")
@@ -62,6 +65,16 @@ class Hand:
         scanned = snapshot.arrow().read_all().to_pylist()
         assert ordered(found) == ordered(scanned)
         return ordered(found)
+
+
+def file_of_another_program(
+    lake: Lake, path: str, partition_values: Mapping[str, str | None] | None = None
+) -> DataFile:
+    """A Parquet file that stands below the folder of TABLE, as its writer would tell of it."""
+    written = Path(lake.address(TABLE)) / path
+    footer = pq.read_metadata(written)
+    stats = statistics(footer, footer.schema.to_arrow_schema())
+    return DataFile(path, written.stat().st_size, footer.num_rows, stats, partition_values or {})
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:

@@ -13,7 +13,7 @@ from afluente.core.errors import CommitConflict, LakeError
 from afluente.core.tables import DataFile
 from afluente.lake import Commit, Lake, Snapshot
 
-from lake_hand import SCHEMA, TABLE, Hand
+from lake_hand import SCHEMA, TABLE, Hand, file_of_another_program
 
 ONE = {"id": 1, "uf": "SP", "valor": None}
 TWO = {"id": 2, "uf": "RJ", "valor": None}
@@ -188,7 +188,7 @@ def write_file(lake: Lake, table: pa.Table) -> DataFile:
     path = Path(lake.address(TABLE)) / "de-fora.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
-    return lake.data_files_from_parquet(TABLE, [str(path)])[0]
+    return file_of_another_program(lake, path.name)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_file_without_statistics_has_its_nulls_counted(lake: Lake, hand: Hand)
     path = Path(lake.address(TABLE)) / "sem.parquet"
     path.parent.mkdir(parents=True)
     pq.write_table(pa.table({"id": pa.array([1, None])}), path, write_statistics=False)
-    (file,) = lake.data_files_from_parquet(TABLE, [str(path)])
+    file = file_of_another_program(lake, path.name)
     assert refused(lake, dataclasses.replace(hand.plan(None, "append", []), files=(file,))) == "lake.null_in_required"
 
 

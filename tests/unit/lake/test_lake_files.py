@@ -16,7 +16,7 @@ from afluente.core.tables import TableName
 from afluente.lake import Lake
 from hypothesis import given
 from hypothesis import strategies as st
-from lake_hand import TABLE, Hand, ordered
+from lake_hand import TABLE, Hand, file_of_another_program, ordered
 
 TYPES = pa.schema(
     [
@@ -141,21 +141,16 @@ def test_a_file_whose_rows_all_go_is_not_written_again(lake: Lake, hand: Hand) -
     assert (plan.files, len(plan.removed)) == ((), 1)
 
 
-def test_statistics_of_a_file_of_another_program(lake: Lake, tmp_path: Path) -> None:
+def test_statistics_of_a_file_of_another_program(lake: Lake) -> None:
     folder = Path(lake.address(TABLE)) / "uf=S%C3%A3o%20Paulo"
     folder.mkdir(parents=True)
     duckdb.connect().sql(
         "SELECT 1.50::DECIMAL(10,2) AS v, true AS b, 'nan'::DOUBLE AS f, DATE '2024-01-01' AS d, "
         "TIMESTAMPTZ '2024-01-01 00:00:00.5+00' AS t, repeat('a', 300) AS s, NULL::BIGINT AS n"
     ).write_parquet(str(folder / "a.parquet"))
-    (file,) = lake.data_files_from_parquet(TABLE, ["uf=S%C3%A3o%20Paulo/a.parquet"])
-    stats = json.loads(file.stats)
-    assert file.partition_values == {"uf": "São Paulo"}
+    stats = json.loads(file_of_another_program(lake, "uf=S%C3%A3o%20Paulo/a.parquet").stats)
     assert stats["minValues"] == {"v": 1.5, "b": True, "d": "2024-01-01", "t": "2024-01-01T00:00:00.500000Z"}
     assert stats["nullCount"]["n"] == 1
-    with pytest.raises(LakeError) as caught:
-        lake.data_files_from_parquet(TABLE, [str(tmp_path / "fora.parquet")])
-    assert caught.value.code == "lake.file_outside"
 
 
 def test_a_physical_folder_that_is_encoded_is_read_and_replaced(lake: Lake) -> None:
@@ -165,9 +160,9 @@ def test_a_physical_folder_that_is_encoded_is_read_and_replaced(lake: Lake) -> N
     duckdb.connect().sql("SELECT 1::BIGINT AS id, 1.50::DECIMAL(10,2) AS valor").write_parquet(
         str(folder / "a.parquet")
     )
-    files = lake.data_files_from_parquet(TABLE, [str(folder / "a.parquet")])
+    file = file_of_another_program(lake, "uf=S%C3%A3o%20Paulo/a.parquet", {"uf": "São Paulo"})
     plan = lake.plan(
-        TABLE, None, "append", files, schema=hand.schema, app_id="spark", app_version=1, partition_by=["uf"]
+        TABLE, None, "append", [file], schema=hand.schema, app_id="spark", app_version=1, partition_by=["uf"]
     )
     lake.commit(plan)
     assert [row["uf"] for row in hand.rows()] == ["São Paulo"]
