@@ -22,6 +22,7 @@ from afluente.engines.engine import Engine
 from afluente.lake.lake import Lake
 from afluente.lake.snapshot import Snapshot
 from afluente.runs.steps.present import LINES, STANDING, WHOLE_LISTS
+from afluente.runs.steps.whole_list_marker import marker_rows
 
 KEYS = ("_source", "_source_row")
 MEMORY_LIMIT = "512MB"
@@ -81,15 +82,7 @@ def _mark(lake: Lake, engine: Engine, snapshot: Snapshot) -> Snapshot:
     found = engine.query(_UNMARKED)
     if not found.num_rows:
         return snapshot
-    known = {
-        "site": found.column("site"),
-        "_kind": ["full"] * found.num_rows,
-        "_source": found.column("_source"),
-        "_source_row": [0] * found.num_rows,
-        "_started_at": found.column("_started_at"),
-    }
-    columns = {field.name: known.get(field.name, pa.nulls(found.num_rows, field.type)) for field in snapshot.schema}
-    marks = pa.table(columns, schema=snapshot.schema)
+    marks = marker_rows(found, snapshot.schema)
     app_id = lake.app_id(f"mark:{snapshot.table}")
     done = lake.commit(
         lake.plan(

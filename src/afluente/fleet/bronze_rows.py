@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.transmission import Transmission
 from afluente.project.fleet_catalogue import BEFORE
+from afluente.runs.steps.whole_list_marker import marker_rows
 from afluente_agent.list_format import EXTRA_COLUMNS
 
 if TYPE_CHECKING:
@@ -83,27 +84,22 @@ class ListRows:
         import pyarrow as pa
 
         read = read_lines(lines, self._names)
-        return self._of_columns(read, pa.array(range(first_row, first_row + read.num_rows), pa.int64()))
-
-    def _marker(self) -> pa.RecordBatch:
-        import pyarrow as pa
-
-        nothing = pa.table({name: pa.nulls(1, pa.string()) for name in self._names})
-        return self._of_columns(nothing, pa.array([0], pa.int64()))
-
-    def _of_columns(self, read: pa.Table, numbers: pa.Array) -> pa.RecordBatch:
-        import pyarrow as pa
-
         arrays = []
         for column in self._schema:
             if column.name in self._names:
                 arrays.append(read.column(column.name).combine_chunks())
             elif column.name == "_source_row":
-                arrays.append(numbers)
+                arrays.append(pa.array(range(first_row, first_row + read.num_rows), column.type))
             else:
                 value = pa.scalar(self._constants.get(column.name), column.type)
                 arrays.append(pa.repeat(value, read.num_rows))
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def _marker(self) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        [marker] = marker_rows(pa.Table.from_pylist([self._constants]), self._schema).to_batches()
+        return marker
 
 
 def read_lines(lines: bytes, names: Iterable[str]) -> pa.Table:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from afluente.core.tables import TableName
 from afluente.products.governance.row_match import Origin, by_origin
 from afluente.products.governance.table_files import read_table_file
+from afluente.runs.steps.whole_list_marker import marker_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,15 +60,7 @@ class PersonLines:
         """The lines that stay as markers, without values."""
         import pyarrow as pa
 
-        chosen = lines.filter(pa.array(by_origin(lines, self.markers)))
-        kept = {"site", "_kind", "_source", "_ingested_at", "_run_id", "_started_at"}
-        columns = [
-            chosen.column(field.name)
-            if field.name in kept
-            else pa.array([0 if field.name == "_source_row" else None] * chosen.num_rows, field.type)
-            for field in chosen.schema
-        ]
-        return pa.table(columns, schema=chosen.schema)
+        return marker_rows(lines.filter(pa.array(by_origin(lines, self.markers))), lines.schema)
 
 
 def person_lines(lake: Lake, table: TableName, is_persons: Callable[[pa.Table], Any]) -> PersonLines:
