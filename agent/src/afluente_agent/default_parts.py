@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from afluente_agent.spool.store import Spool
 
 ALIVE_SECONDS = 5.0
+SENDING_SECONDS = 300.0
+"""After this, sending lets the other parts have their turn: over a poor line a first load takes hours."""
 UNKNOWN_LIST = ""
 """What the spool calls the list of a transmission it can no longer read: it may be any of them."""
 
@@ -86,10 +88,16 @@ class _DefaultParts:
     def _waiting(self) -> messages.Spool:
         return self._spool().status()
 
-    def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> Extraction:
+    def _extract(
+        self, settings: Settings, *, meanwhile: Callable[[], None], only: str = "", is_full: bool = False
+    ) -> Extraction:
         from afluente_agent.collect import Collecting, collect
 
-        by = Collecting(self._folder, settings, self._spool(), self._deltas(), self._now, self._alive)
+        def breathe() -> None:
+            self._alive()
+            meanwhile()
+
+        by = Collecting(self._folder, settings, self._spool(), self._deltas(), self._now, breathe)
         return collect(by, only=only, is_full=is_full)
 
     def _send(self, settings: Settings, client: HubClient) -> Sending:
@@ -101,6 +109,7 @@ class _DefaultParts:
             sleep=self._sleep,
             chunk_bytes=settings.chunk_bytes,
             most_bytes_per_second=settings.most_bytes_per_second,
+            most_seconds=SENDING_SECONDS,
         )
         sent = send(self._spool(), client, pace)
         whole, self._to_read_whole = sent.lists_to_read_whole | self._to_read_whole, set()
@@ -114,6 +123,7 @@ class _DefaultParts:
             reason=sent.reason,
             failure=sent.failure,
             lists_to_read_whole=tuple(sorted(whole - {UNKNOWN_LIST})),
+            has_more=sent.has_more,
         )
 
     def _sleep(self, seconds: float) -> None:

@@ -101,6 +101,7 @@ class Loop:
         self._started_at = 0
         self._alive = Alive(folder.root / "alive", self.client.clock, self._leave)
         self._has_more_to_tell = False
+        self._has_answer_to_obey = False
         self.must_restart = False
 
     def run(self, stop: threading.Event) -> None:
@@ -125,7 +126,7 @@ class Loop:
         self.parts.alive()
         heartbeat = self.timers.heartbeat
         has_gap = self._alive.has_gap()
-        if has_gap and heartbeat.failures == 0:
+        if (has_gap or self._has_answer_to_obey) and heartbeat.failures == 0:
             heartbeat.due = min(heartbeat.due, self._steady())
         is_answered = self._part("heartbeat", heartbeat, self._heartbeat)
         if is_answered or not has_gap:
@@ -175,6 +176,29 @@ class Loop:
         return schedule.wait_after(timer.failures, self._dice, asked_seconds=error.retry_after_seconds)
 
     def _heartbeat(self, timer: Timer) -> float:
+        answer = self._beat(timer)
+        timer.due = self._steady() + self._next_in(answer)
+        self._has_answer_to_obey = False
+        self._obey(answer)
+        wait = self._next_in(answer)
+        is_more = self._has_more_to_tell or self.journal.waiting() > 0 or bool(self.store.load().untold_remedies)
+        self._has_more_to_tell = False
+        return min(wait, schedule.jittered(SOON_SECONDS, self._dice)) if is_more else wait
+
+    def _beat_meanwhile(self) -> None:
+        """A heartbeat in the middle of a long reading; what its answer asks for is asked for again by the next one."""
+        self._part("heartbeat", self.timers.heartbeat, self._tell)
+
+    def _tell(self, timer: Timer) -> float:
+        answer = self._beat(timer)
+        self._has_answer_to_obey |= bool(answer.remedies) or answer.update is not None or answer.needs_key_rotation
+        return self._next_in(answer)
+
+    def _next_in(self, answer: HeartbeatAnswer) -> float:
+        seconds = answer.next_in_seconds if answer.next_in_seconds > 0 else self.store.load().heartbeat_seconds
+        return schedule.jittered(seconds, self._dice)
+
+    def _beat(self, timer: Timer) -> HeartbeatAnswer:
         if self._started_at == 0:
             self._started_at = self.client.clock.time()
         answer = beat(
@@ -189,11 +213,7 @@ class Loop:
         self.parts.reached_hub()
         if timer.failures:
             self._leave(fact_codes.NET_RESTORED, failures=timer.failures, since=timer.since)
-        self._obey(answer)
-        seconds = answer.next_in_seconds if answer.next_in_seconds > 0 else self.store.load().heartbeat_seconds
-        is_more = self._has_more_to_tell or self.journal.waiting() > 0 or bool(self.store.load().untold_remedies)
-        self._has_more_to_tell = False
-        return schedule.jittered(min(seconds, SOON_SECONDS) if is_more else seconds, self._dice)
+        return answer
 
     def _obey(self, answer: HeartbeatAnswer) -> None:
         if answer.remedies:
@@ -227,7 +247,7 @@ class Loop:
     def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> str:
         at = self.client.clock.time()
         try:
-            extraction = self.parts.extract(settings, only=only, is_full=is_full)
+            extraction = self.parts.extract(settings, only=only, is_full=is_full, meanwhile=self._beat_meanwhile)
         except AgentError as error:
             leave_error(self._leave, error, otherwise=fact_codes.READING_FAILED)
             self._bring_doctor()
@@ -261,7 +281,7 @@ class Loop:
             seconds = sending.retry_after_seconds
             self._leave(fact_codes.SEND_WAITING, seconds=int(seconds), reason=sending.reason)
             return schedule.jittered(max(seconds, 5), self._dice, share=0.05)
-        return schedule.jittered(IDLE_SECONDS, self._dice)
+        return 0.0 if sending.has_more else schedule.jittered(IDLE_SECONDS, self._dice)
 
     def _resend(self, name: str) -> str:
         return self._extract(self.store.load(), only=name, is_full=True)

@@ -29,7 +29,10 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What was sent. `failure` ended it early; the hub may have asked to wait, and for lists to be read whole."""
+    """What was sent. `failure` ended it early; the hub may have asked to wait, and for lists to be read whole.
+
+    `has_more`: sending went well and gave way to the other parts; it goes on at once.
+    """
 
     transmissions: int = 0
     size_bytes: int = 0
@@ -37,12 +40,18 @@ class Sending:
     reason: str = ""
     failure: AgentError | None = None
     lists_to_read_whole: tuple[str, ...] = ()
+    has_more: bool = False
 
 
 class Extract(Protocol):
-    """Reads every list that is agreed into the spool. `only` names one list, `is_full` reads it whole."""
+    """Reads every list that is agreed into the spool. `only` names one list, `is_full` reads it whole.
 
-    def __call__(self, settings: Settings, *, only: str = "", is_full: bool = False) -> Extraction: ...
+    `meanwhile` is called every few seconds: reading takes hours where PEC is slow.
+    """
+
+    def __call__(
+        self, settings: Settings, *, meanwhile: Callable[[], None], only: str = "", is_full: bool = False
+    ) -> Extraction: ...
 
 
 class Send(Protocol):

@@ -14,6 +14,7 @@ it is set aside and told. The hub checks the digest of the whole, so its offset 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -76,12 +77,15 @@ class Pace:
     sleep: Callable[[float], None]
     chunk_bytes: int = CHUNK_BYTES
     most_bytes_per_second: int = 0
+    most_seconds: float = math.inf
+    """After the slot in which this time is over, what is left waits for the next call."""
 
 
 @dataclass(slots=True)
 class Sent:
     """What came of it. `failure` ended it early; `retry_after_seconds` is what the hub asked to wait, and `reason` why.
 
+    `has_more`: all went well, and the time was over before all was sent.
     `lists_to_read_whole` names lists of which a delta is of no more use to the hub.
     """
 
@@ -92,6 +96,7 @@ class Sent:
     retry_after_seconds: float = 0
     reason: str = ""
     failure: AgentError | None = None
+    has_more: bool = False
 
 
 class _DeferredError(Exception):
@@ -108,6 +113,7 @@ class _SlotEndedError(Exception):
 def send(spool: Spool, hub: Hub, pace: Pace) -> Sent:
     """Send all that waits, in its order, as far as slots and the line allow. What went wrong stands in it."""
     sent = Sent()
+    begun = pace.monotonic()
     try:
         while waiting := spool.waiting():
             before = (sent.transmissions, sent.refused, sent.size_bytes)
@@ -115,6 +121,9 @@ def send(spool: Spool, hub: Hub, pace: Pace) -> Sent:
             if before == (sent.transmissions, sent.refused, sent.size_bytes):
                 if not is_whole:
                     raise _DeferredError(SLOT_AGAIN_SECONDS, SLOT_NEEDED)
+                break
+            if pace.monotonic() - begun >= pace.most_seconds:
+                sent.has_more = bool(spool.waiting())
                 break
     except _DeferredError as deferred:
         sent.retry_after_seconds, sent.reason = deferred.seconds, deferred.reason

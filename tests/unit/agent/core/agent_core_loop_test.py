@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,6 +31,7 @@ class World:
     sending: Sending = field(default_factory=lambda: Sending(transmissions=1, size_bytes=10))
     extraction_error: ExtractionError | None = None
     crash: bool = False
+    reading_hours: int = 0
     looks: list[float] = field(default_factory=list)
 
     def parts(self, folder: DataFolder, *, leave, clock) -> Parts:
@@ -45,7 +47,12 @@ class World:
             reached_hub=lambda: None,
         )
 
-    def _extract(self, settings: Settings, *, only: str = "", is_full: bool = False) -> Extraction:
+    def _extract(
+        self, settings: Settings, *, meanwhile: Callable[[], None], only: str = "", is_full: bool = False
+    ) -> Extraction:
+        for _ in range(self.reading_hours * 60):
+            self.steady += 60
+            meanwhile()
         if self.crash:
             raise RuntimeError("a bug")
         if self.extraction_error is not None:
@@ -112,6 +119,50 @@ def test_the_day_goes_by_itself(hub: SmallHub, enrolled: DataFolder, world: Worl
     loop.tick()
     loop.client.close()
     assert len(world.extracted) == 2
+
+
+def test_heartbeats_go_out_while_a_slow_pec_is_read_for_hours(
+    hub: SmallHub, enrolled: DataFolder, world: World
+) -> None:
+    give_catalogue(hub)
+    hub.now = world.now
+    world.reading_hours = 3
+    loop = loop_of(enrolled, world)
+    loop.tick()
+    told = [beat.sequence for beat in hub.heartbeats]
+    loop.client.close()
+    assert told == list(range(1, len(told) + 1))
+    assert 12 <= len(told) <= 20
+    assert world.extracted == [("", False)]
+
+
+def test_what_the_hub_asks_for_during_a_reading_is_done_after_it(
+    hub: SmallHub, enrolled: DataFolder, world: World
+) -> None:
+    give_catalogue(hub)
+    hub.now = world.now
+    world.reading_hours = 1
+    loop = loop_of(enrolled, world)
+    loop.timers.heartbeat.due, loop.timers.doctor.due = 300, 1e9
+    hub.remedies = (Remedy("r1", "diagnose"),)
+    loop.store.update(catalogue_version=2)
+    loop.tick()
+    assert (len(world.extracted), world.looks) == (1, [])
+    loop.tick()
+    loop.client.close()
+    assert len(world.looks) == 1
+
+
+def test_sending_for_hours_lets_the_others_have_their_turn(hub: SmallHub, enrolled: DataFolder, world: World) -> None:
+    hub.now = world.now
+    world.waiting_segments, world.sending = 1, Sending(has_more=True)
+    loop = loop_of(enrolled, world)
+    for _ in range(24):
+        loop.tick()
+        world.steady += 300
+    loop.client.close()
+    assert world.sent == 24
+    assert len(hub.heartbeats) >= 7
 
 
 @pytest.mark.parametrize("skew", [2 * 365 * 86400, -3 * 3600])

@@ -142,6 +142,18 @@ def test_a_slot_that_ends_is_followed_by_another_from_where_it_stood(site: Site)
     assert sum(size for _, _, size in site.sent("PATCH")) == len(PACKED)
 
 
+def test_over_a_poor_line_sending_gives_way_after_its_time_and_goes_on(site: Site) -> None:
+    start = put(site.spool, PACKED, ROWS)
+    site.door.seconds_a_byte = 1 / 7000
+    site.door.slot_seconds = 8
+    calls = [send_all(site.spool, site.door, chunk_bytes=32768, most_seconds=5) for _ in range(2)]
+    assert [(one.has_more, one.failure, one.retry_after_seconds) for one in calls] == [(True, None, 0)] * 2
+    while calls[-1].has_more:
+        calls.append(send_all(site.spool, site.door, chunk_bytes=32768, most_seconds=5))
+    assert site.landed() == {start.id: PACKED}
+    assert sum(one.size_bytes for one in calls) == len(PACKED)
+
+
 def test_the_narrower_of_both_bandwidths_holds(site: Site) -> None:
     put(site.spool, PACKED, ROWS)
     until = int(site.clock.at) + 10**6
