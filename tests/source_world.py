@@ -13,7 +13,9 @@ import pytest
 
 from afluente.core.clock import SetClock
 from afluente.core.errors import Place
-from afluente.project.settings import Option, SecretReference, SourceSettings
+from afluente.project.option import Option
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.sources.source import LandedFile, SourceContext
 
 

@@ -20,7 +20,7 @@ def deliver(file: Path, folder: str, port: int, user: str, key: Path, host_key: 
     from afluente.products.deliveries.delivery import DeliveryContext, Package, PackageFile
     from afluente.products.deliveries.registry import open_delivery
     from afluente.project.product import DeliverySettings
-    from afluente.project.settings import SecretReference
+    from afluente.project.secret_reference import SecretReference
 
     options = {
         "host": "127.0.0.1",

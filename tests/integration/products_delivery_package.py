@@ -13,7 +13,7 @@ from afluente.core.errors import Place
 from afluente.core.language import Language
 from afluente.products.deliveries.delivery import DeliveryContext, Package, PackageFile
 from afluente.project.product import DeliverySettings, Format
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 RELEASE_ID = "0199f3a2-7c00-7000-8000-00000000000c"
 RELEASED_AT = datetime(2026, 7, 1, 11, 30, tzinfo=UTC)

@@ -17,9 +17,10 @@ from afluente.core.errors import Place
 from afluente.products.deliveries.delivery import Package, PackageFile
 from afluente.products.deliveries.retry import Backoff
 from afluente.products.sending import SendOutcome, send_due
+from afluente.project.option import Option
 from afluente.project.product import DeliverySettings, Output, PrivacyPolicy, Product
 from afluente.project.secret_reference import PREFIX, parse_reference
-from afluente.project.settings import EngineSettings, LakeSettings, Option, Project
+from afluente.project.settings import EngineSettings, LakeSettings, Project
 from afluente.runs.steps.workspace import Workspace
 from afluente.state import audit_chain, deliveries, events, releases
 from afluente.state.audit_chain import AuditEntry

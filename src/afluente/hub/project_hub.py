@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from afluente.fleet.bronze_keeper import BronzeKeeper
     from afluente.fleet.central import Central
     from afluente.project.fleet_settings import FleetSettings
-    from afluente.project.settings import SecretReference
+    from afluente.project.secret_reference import SecretReference
     from afluente.runs.steps.workspace import Workspace
 
 SETTLE_SECONDS = 300.0

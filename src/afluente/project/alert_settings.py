@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from afluente.core.errors import Place
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 Severity = Literal["info", "warning", "error", "critical"]
 MailSecurity = Literal["starttls", "tls", "none"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from afluente.core.errors import Place
 from afluente.project.fleet_catalogue import FleetList
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 RINGS = ("pilot", "general")
 UPDATE_ROLES = ("root", "targets", "snapshot", "timestamp")

@@ -12,7 +12,8 @@ from afluente.core.errors import Place
 from afluente.core.tables import TableName
 
 if TYPE_CHECKING:
-    from afluente.project.settings import Option, SecretReference
+    from afluente.project.option import Option
+    from afluente.project.secret_reference import SecretReference
 
 Format = Literal["csv", "jsonl", "parquet", "xlsx"]
 Aggregation = Literal["sum", "distinct", "count", "ratio"]

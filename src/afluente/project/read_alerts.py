@@ -20,8 +20,7 @@ from afluente.project.alert_settings import (
 )
 from afluente.project.fields import Fields
 from afluente.project.mistakes import Mistakes
-from afluente.project.secret_reference import FORMS, PREFIX, parse_reference
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import FORMS, PREFIX, SecretReference, parse_reference
 from afluente.project.yaml_node import Node
 
 _KEYS: Final = (

@@ -12,10 +12,10 @@ from afluente.project.fields import Fields
 from afluente.project.known import Known
 from afluente.project.mistakes import Mistakes
 from afluente.project.names import is_new, read_name
+from afluente.project.option import Option
 from afluente.project.product import DeliverySettings, Format, Output
 from afluente.project.read_options import Options
 from afluente.project.read_output import written_names
-from afluente.project.settings import Option
 from afluente.project.yaml_node import Node
 
 _COMMON = ("name", "outputs", "formats")

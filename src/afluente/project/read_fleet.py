@@ -10,8 +10,7 @@ import re
 from afluente.project.fields import Fields
 from afluente.project.fleet_settings import RINGS, UPDATE_ROLES, FleetLimits, FleetRetention, FleetSettings
 from afluente.project.mistakes import Mistakes
-from afluente.project.secret_reference import FORMS, PREFIX, parse_reference
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import FORMS, PREFIX, SecretReference, parse_reference
 from afluente.project.yaml_node import Node
 
 _KEYS = (

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from afluente.project.mistakes import Mistakes
-from afluente.project.secret_reference import FORMS, PREFIX, parse_reference
-from afluente.project.settings import Option, SecretReference
+from afluente.project.option import Option
+from afluente.project.secret_reference import FORMS, PREFIX, SecretReference, parse_reference
 from afluente.project.substitution import begins_with_variable
 from afluente.project.yaml_node import Node
 

@@ -12,8 +12,7 @@ from afluente.project.fields import Fields
 from afluente.project.mistakes import Mistakes
 from afluente.project.product import PrivacyPolicy, Retention
 from afluente.project.read_options import Options
-from afluente.project.secret_reference import FORMS, PREFIX
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import FORMS, PREFIX, SecretReference
 from afluente.project.yaml_node import Node
 
 FEWEST_PERSONS = 3

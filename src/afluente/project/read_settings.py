@@ -26,14 +26,8 @@ from afluente.project.mistakes import Mistakes
 from afluente.project.read_alerts import read_alerts
 from afluente.project.read_fleet import read_fleet
 from afluente.project.read_options import Options
-from afluente.project.secret_reference import PREFIX, find_literal_secrets
-from afluente.project.settings import (
-    EngineSettings,
-    LakeSettings,
-    Schedule,
-    SecretReference,
-    SourceSettings,
-)
+from afluente.project.secret_reference import PREFIX, SecretReference, find_literal_secrets
+from afluente.project.settings import EngineSettings, LakeSettings, Schedule, SourceSettings
 from afluente.project.substitution import begins_with_variable, substitute
 from afluente.project.yaml_node import Node
 

@@ -6,10 +6,10 @@ Invariant: nothing here returns or prints the text of a literal secret.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from afluente.project.mistakes import Mistakes
-from afluente.project.settings import SecretReference
 from afluente.project.yaml_node import Node
 
 PREFIX = "secret:"
@@ -35,6 +35,17 @@ _CREDENTIALS_IN_TEXT = re.compile(
     r"(?i)(?:^|[;?&\s])(?:password|pwd|passwd|token|access_token|api_key|apikey|accountkey|sharedaccesskey|sig|secret)"
     r"=[^;&\s]+"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """`secret:env:NAME`, `secret:file:PATH`, `secret:keyring:SERVICE/USER` or `secret:vault:PATH#KEY`."""
+
+    kind: Literal["env", "file", "keyring", "vault"]
+    target: str
+
+    def __str__(self) -> str:
+        return f"secret:{self.kind}:{self.target}"
 
 
 def parse_reference(text: str) -> SecretReference:

@@ -12,25 +12,13 @@ from afluente.core.language import Language
 from afluente.core.tables import TableName
 from afluente.project.contract import Contract
 from afluente.project.model import Model
+from afluente.project.option import Option
+from afluente.project.secret_reference import SecretReference
 
 if TYPE_CHECKING:
     from afluente.project.alert_settings import AlertSettings
     from afluente.project.fleet_settings import FleetSettings
     from afluente.project.product import Product
-
-
-@dataclass(frozen=True, slots=True)
-class SecretReference:
-    """`secret:env:NAME`, `secret:file:PATH`, `secret:keyring:SERVICE/USER` or `secret:vault:PATH#KEY`."""
-
-    kind: Literal["env", "file", "keyring", "vault"]
-    target: str
-
-    def __str__(self) -> str:
-        return f"secret:{self.kind}:{self.target}"
-
-
-Option = str | int | float | bool | SecretReference | None | tuple["Option", ...] | Mapping[str, "Option"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from afluente.core.errors import CheckFailed, Place, Problem
 from afluente.core.nearest import did_you_mean
-from afluente.project.settings import Option, SecretReference
+from afluente.project.option import Option
+from afluente.project.secret_reference import SecretReference
 
 Given = Option | SecretReference
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from afluente.core.clock import Clock
 from afluente.core.errors import Problem
-from afluente.project.settings import SecretReference, SourceSettings
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa

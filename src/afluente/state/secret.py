@@ -16,7 +16,7 @@ from afluente.core.errors import ProjectError
 from afluente.core.nearest import nearest
 
 if TYPE_CHECKING:
-    from afluente.project.settings import SecretReference
+    from afluente.project.secret_reference import SecretReference
 
 HIDDEN = "***"
 VAULT_TIMEOUT_SECONDS = 10.0

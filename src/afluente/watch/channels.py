@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from afluente.core.errors import AfluenteError
 from afluente.project.alert_settings import AppriseChannel, Channel, MailChannel
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.watch.mail import MailServer, check, send
 from afluente.watch.wording import Wording
 

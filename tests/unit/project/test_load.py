@@ -17,7 +17,8 @@ from afluente.core.tables import TableName
 from afluente.project.known import Known
 from afluente.project.load import check_project, load_project
 from afluente.project.model import Model
-from afluente.project.settings import SecretReference, SourceSettings
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.project.yaml_cache import CACHE_FILE
 
 Write = Callable[..., Path]

@@ -17,7 +17,7 @@ from afluente.project.mistakes import Mistakes
 from afluente.project.output_columns import output_columns, period_column, share_column
 from afluente.project.product import DeliverySettings, Generalise, Output, Product, PseudonymColumn, Retention, Segment
 from afluente.project.read_product import read_product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.project.yaml_node import Node
 from afluente.project.yaml_text import parse_yaml
 from tests.unit.project.product_files import DAY, PRODUCT, PRODUCT_FILES

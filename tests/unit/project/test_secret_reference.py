@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afluente.project.mistakes import Mistakes
-from afluente.project.secret_reference import find_literal_secrets, is_secret_key, parse_reference
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference, find_literal_secrets, is_secret_key, parse_reference
 from afluente.project.yaml_text import parse_yaml
 
 

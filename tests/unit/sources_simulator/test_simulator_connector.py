@@ -17,7 +17,9 @@ import pytest
 from afluente.core.clock import SystemClock
 from afluente.core.errors import CheckFailed, Place
 from afluente.core.tables import TableName
-from afluente.project.settings import Option, SecretReference, SourceSettings
+from afluente.project.option import Option
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.sources.registry import check_source, open_source
 from afluente.sources.simulator.dirt import TABLES, TableKey
 from afluente.sources.simulator.sheet import SimulatedFile

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from afluente.core.errors import ProjectError
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.state.secret import Secret, resolve
 
 CLEAR = "hunter2-çã"

@@ -9,7 +9,7 @@ import pytest
 from afluente.core.errors import CheckFailed, Problem
 from afluente.project.alert_settings import AlertSettings, AppriseChannel, MailChannel
 from afluente.project.load import check_project, load_project
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 HEAD = "name: vendas\ntimezone: America/Sao_Paulo\n"
 ENVIRONMENT = {"ALERT_ADDRESSES": "ana@example.com, bia@example.com"}

@@ -16,7 +16,7 @@ from afluente.core.clock import Clock
 from afluente.core.errors import AfluenteError, Place, Problem
 from afluente.core.language import Language
 from afluente.project.product import DeliverySettings, Format
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.state.json_value import Json
 
 

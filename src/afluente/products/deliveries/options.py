@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from afluente.project.option import Option
 from afluente.project.product import DeliverySettings
-from afluente.project.settings import Option, SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.sources.options import Options
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from afluente.core.clock import Clock, SystemClock
-from afluente.project.settings import Project, SecretReference
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import Project
 from afluente.runs.drive import are_steps_running
 from afluente.runs.limits import Limits
 from afluente.state.secret import resolve

@@ -18,7 +18,8 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from afluente.core.errors import Problem
-from afluente.project.settings import SecretReference, SourceSettings
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.sources.options import Options
 
 PaginationKind = Literal["none", "cursor", "page", "link"]

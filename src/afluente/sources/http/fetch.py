@@ -18,7 +18,7 @@ import httpx
 
 from afluente.core.clock import Clock
 from afluente.core.errors import SourceError
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.sources.http.config import Config
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})

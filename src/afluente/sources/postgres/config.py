@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from afluente.core.errors import Problem
-from afluente.project.settings import SecretReference, SourceSettings
+from afluente.project.secret_reference import SecretReference
+from afluente.project.settings import SourceSettings
 from afluente.sources.options import Options
 
 SslMode = Literal["disable", "prefer", "require", "verify-full"]

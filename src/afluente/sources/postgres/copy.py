@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from afluente.core.errors import SourceError
 from afluente.core.nearest import did_you_mean
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.sources.postgres.config import Config
 from afluente.sources.postgres.query import HASH_COLUMN, RECENT_COLUMN, Window, base_query
 from afluente.sources.postgres.types import PostgresColumn

@@ -8,8 +8,9 @@ from afluente.core.errors import CheckFailed, Place
 from afluente.products.deliveries.folder import config as folder
 from afluente.products.deliveries.registry import load_delivery
 from afluente.products.deliveries.sftp import config as sftp
+from afluente.project.option import Option
 from afluente.project.product import DeliverySettings
-from afluente.project.settings import Option, SecretReference
+from afluente.project.secret_reference import SecretReference
 
 PLACE = Place("products/vendas.yaml", 4)
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5jDqWLjQJ1gCbEkgWzGcqgxdzTZ2XXJ1lb3Ff6Q9pO partner"

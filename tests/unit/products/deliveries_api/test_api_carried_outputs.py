@@ -10,7 +10,7 @@ from afluente.products.deliveries.registry import check_carried
 from afluente.products.known import known_names
 from afluente.project.check_products import check_products
 from afluente.project.product import DeliverySettings, Output, PrivacyPolicy, Product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 PLACE = Place("products/vendas.yaml", 9)
 

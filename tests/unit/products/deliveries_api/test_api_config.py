@@ -9,7 +9,7 @@ from afluente.core.tables import TableName
 from afluente.products.deliveries.api.config import ApiConfig, BasicAuth, OAuth2, TokenAuth, parse
 from afluente.products.deliveries.api.deliver import Api
 from afluente.project.product import DeliverySettings, Output, PrivacyPolicy, Product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 URL = "https://api.example.com/v1/vendas"
 PLACE = Place("products/vendas.yaml", 30)

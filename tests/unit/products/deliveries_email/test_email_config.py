@@ -9,7 +9,7 @@ from afluente.core.tables import TableName
 from afluente.products.deliveries.email.config import EmailConfig, parse
 from afluente.products.deliveries.email.deliver import Email
 from afluente.project.product import DeliverySettings, Measure, Output, PrivacyPolicy, Product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 PLACE = Place("products/vendas.yaml", 30)
 PASSWORD, LIST = SecretReference("env", "SENHA"), SecretReference("env", "DESTINOS")

@@ -18,7 +18,7 @@ from afluente.project.contract import Classification, Column, Contract
 from afluente.project.load import load_project
 from afluente.project.output_columns import output_columns
 from afluente.project.product import Generalise, Output, PrivacyPolicy, Product, PseudonymColumn, Retention
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.runs.steps.workspace import Workspace
 
 FACTS = TableName("gold", "pedidos")

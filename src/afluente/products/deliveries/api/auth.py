@@ -17,7 +17,7 @@ from afluente.core.clock import Clock
 from afluente.products.deliveries import failure_codes
 from afluente.products.deliveries.api.config import Auth, BasicAuth, OAuth2, TokenAuth
 from afluente.products.deliveries.delivery import DeliveryError
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 _EXPIRES_EARLY_SECONDS = 30.0
 _DEFAULT_LIFE_SECONDS = 300.0

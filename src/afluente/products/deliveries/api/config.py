@@ -22,7 +22,7 @@ from afluente.core.errors import Problem
 from afluente.core.loopback import is_loopback
 from afluente.products.deliveries.options import DeliveryOptions
 from afluente.project.product import DeliverySettings, Product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 ROW_FORMATS = ("jsonl", "parquet")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -22,7 +22,7 @@ from afluente.core.errors import Problem
 from afluente.core.language import Language
 from afluente.products.deliveries.options import DeliveryOptions
 from afluente.project.product import DeliverySettings, Product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.watch.mail import SECURITIES, MailError, Security, addresses, one_line, settings_mistake
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}

@@ -16,7 +16,7 @@ from afluente.products.deliveries.email import config as email_config
 from afluente.products.deliveries.email.config import EmailConfig
 from afluente.products.deliveries.place import AGAIN
 from afluente.project.product import DeliverySettings, Product
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 from afluente.state.json_value import Json
 from afluente.watch import mail
 from afluente.watch.mail import MailError, MailServer, Refusal

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from afluente.core.errors import Problem
 from afluente.products.deliveries.options import DeliveryOptions
 from afluente.project.product import DeliverySettings
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 _MOST_PORT = 65_535

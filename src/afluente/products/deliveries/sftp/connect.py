@@ -14,7 +14,7 @@ from afluente.products.deliveries.delivery import DeliveryContext, DeliveryError
 from afluente.products.deliveries.sftp.config import Config
 from afluente.products.deliveries.sftp.failure import failure
 from afluente.products.deliveries.sftp.transport import GatheringConnector
-from afluente.project.settings import SecretReference
+from afluente.project.secret_reference import SecretReference
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientConnection, SSHKey
