@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
 import pytest
@@ -34,6 +37,39 @@ def test_runs_are_listed_and_shown_with_their_steps_and_refusals(project: Path) 
         assert told in shown.stdout
     whole = json.loads(afluente(project, "runs", "show", listed[-1]["id"], "--json").stdout)
     assert [step["rows_out"] for step in whole["steps"]] == [12, 8, 2]
+
+
+def test_a_run_is_shown_by_the_end_of_its_id_and_the_newest_without_one(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "loja")
+    assert afluente(folder, "runs", "show").returncode == 2
+    for _ in range(2):
+        assert afluente(folder, "run", "--full-refresh").returncode == 0
+    newest, older = (one["id"] for one in json.loads(afluente(folder, "runs", "--json").stdout))
+    assert json.loads(afluente(folder, "runs", "show", "--json").stdout)["id"] == newest
+    assert json.loads(afluente(folder, "runs", "show", older[-8:], "--json").stdout)["id"] == older
+    if newest[:8] == older[:8]:
+        ambiguous = afluente(folder, "runs", "show", newest[:8]).stderr
+        assert "runs.ambiguous" in ambiguous
+        assert newest in ambiguous
+
+
+def test_moments_are_shown_as_at_reads_them(project: Path) -> None:
+    shown = afluente(project, "tables", "show", "gold.vendas_uf").stdout
+    committed = re.search(r"ago \((.+)\)", shown)
+    assert committed is not None
+    told = datetime.fromisoformat(committed[1]).replace(tzinfo=ZoneInfo("America/Sao_Paulo"))
+    written = json.loads(afluente(project, "tables", "show", "gold.vendas_uf", "--json").stdout)["history"][0]
+    assert told == datetime.fromisoformat(written["committed"]).replace(microsecond=0)
+    after = (told + timedelta(seconds=1)).replace(tzinfo=None).isoformat(sep=" ")
+    assert afluente(project, "sql", "SELECT * FROM gold.vendas_uf", "--at", f"gold.vendas_uf={after}").returncode == 0
+
+
+def test_a_question_may_take_any_rows_and_a_model_may_not(project: Path, tmp_path: Path) -> None:
+    assert len(json.loads(afluente(project, "sql", "SELECT * FROM silver.pedidos LIMIT 3", "--json").stdout)) == 3
+    folder = make_project(tmp_path / "loja")
+    model = folder / "models" / "vendas_uf.sql"
+    model.write_text(f"{model.read_text(encoding='utf-8').rstrip()} LIMIT 3\n", encoding="utf-8")
+    assert "LIMIT without ORDER BY" in afluente(folder, "check").stderr
 
 
 def test_a_run_that_is_done_is_not_resumed(project: Path) -> None:

@@ -39,6 +39,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "a query of a table without a layer": (["sql", "SELECT * FROM vendas_uf"], "sql.table_unknown"),
     "a query of an unknown column": (["sql", "SELECT receit FROM gold.vendas_uf"], "did you mean 'receita'"),
     "a query that changes a table": (["sql", "DROP TABLE gold.vendas_uf"], "sql.not_one_query"),
+    "a list of the tables asked in SQL": (["sql", "SHOW TABLES"], "`afluente tables`"),
     "two queries": (["sql", f"{GOLD}; {GOLD}"], "sql.not_one_query"),
     "a function that is not allowed": (["sql", "SELECT rand() FROM gold.vendas_uf"], "model."),
     "a query that reads a file": (["sql", "SELECT * FROM read_csv('/etc/passwd')"], "error["),

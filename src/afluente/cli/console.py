@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
+from afluente.cli.words import shown
 from afluente.core.errors import AfluenteError, CheckFailed, Problem
 
 RIGHT = ("rows", "size", "version", "files", "seconds", "in", "out", "rejected", "repaired", "share")
@@ -164,6 +165,7 @@ def as_text(value: object) -> str:
         case float():
             return f"{value:,.2f}"
         case datetime():
-            return value.isoformat(sep=" ", timespec="seconds")
+            local = value if value.tzinfo is None else shown(value)
+            return local.isoformat(sep=" ", timespec="seconds")
         case _:
             return str(value)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente.cli.fingerprint import fingerprint
+from afluente.cli.words import show_moments_in
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def open_project(arguments: Namespace) -> Project:
     )
     if digest and not has_passed:
         _keep(folder, digest)
+    show_moments_in(project.timezone)
     return project
 
 

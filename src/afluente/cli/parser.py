@@ -65,8 +65,10 @@ def _run_commands(commands: Commands) -> None:
     actions = runs.add_subparsers(dest="action", metavar="ACTION")
     listing = add_command(actions, "list", "the newest runs")
     listing.add_argument("--limit", type=_count, default=20, help="how many (default: 20)")
-    for name, summary in (("show", "one run, step by step"), ("resume", "go on with a run that did not finish")):
-        add_command(actions, name, summary).add_argument("id", help="the run's id, or its beginning (8 characters)")
+    part = "its id, or 8 characters of its beginning or end"
+    show = add_command(actions, "show", "one run, step by step")
+    show.add_argument("id", nargs="?", help=f"{part}; the newest run when left out")
+    add_command(actions, "resume", "go on with a run that did not finish").add_argument("id", help=part)
 
 
 def _data_commands(commands: Commands) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
 
 _KIBI = 1024.0
+_shown_zone: ContextVar[ZoneInfo | None] = ContextVar("shown_zone", default=None)
 
 
 def table_name(text: str, known: Iterable[str] = ()) -> TableName:
@@ -49,6 +52,16 @@ def age_text(moment: datetime, now: datetime | None = None) -> str:
     return f"{days} d {hours % 24} h"
 
 
+def show_moments_in(timezone: str) -> None:
+    """From now on moments are shown in this zone, the project's, in which they are also read where they are typed."""
+    _shown_zone.set(ZoneInfo(timezone))
+
+
+def shown(moment: datetime) -> datetime:
+    """An aware moment in the project's time zone, in the machine's while no project is open."""
+    return moment.astimezone(_shown_zone.get())
+
+
 def moment_text(moment: datetime | None) -> str:
-    """A moment in this machine's time zone, to the second."""
-    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A moment as it is shown, to the second."""
+    return "" if moment is None else shown(moment).strftime("%Y-%m-%d %H:%M:%S")

@@ -5,6 +5,10 @@ Invariant: what comes out is one query (SELECT or set operation), and every plac
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -17,6 +21,10 @@ from afluente.core.errors import ModelError, Place
 if TYPE_CHECKING:
     from afluente.project.model import Model
 
+_ONE_SELECT = "models are written in Spark SQL: one SELECT"
+_TEMPLATE = re.compile(r"\{\{|\{%")
+_INSIDE = re.compile(r"<class '|sqlglot")
+"""Descriptions of the parser's that speak of its own inside."""
 _KEPT_FUNCTION_PARSERS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
 
 
@@ -41,12 +49,15 @@ def parse_model(model: Model) -> exp.Query:
     return parse_query(model.sql, file=model.place.file, first_line=model.sql_line)
 
 
-def parse_query(sql: str, *, file: str, first_line: int = 1) -> exp.Query:
-    """One query; places count from `first_line` of `file`."""
+def parse_query(sql: str, *, file: str, first_line: int = 1, hint: str = _ONE_SELECT) -> exp.Query:
+    """One query; places count from `first_line` of `file`. `hint` is told where it does not parse."""
+    if _TEMPLATE.search(sql):
+        hint = "there are no templates here: name tables as silver.clientes, and write values out"
     try:
-        statements = [tree for tree in SparkSql().parse(sql, error_level=ErrorLevel.IMMEDIATE) if tree is not None]
+        with _quiet_parser():
+            statements = [tree for tree in SparkSql().parse(sql, error_level=ErrorLevel.IMMEDIATE) if tree is not None]
     except SqlglotError as failure:
-        raise _syntax_error(failure, file, first_line) from failure
+        raise _syntax_error(failure, file, first_line, hint) from failure
     if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.SetOperation)):
         what = f"{len(statements)} statements" if len(statements) != 1 else statements[0].key.upper()
         place = place_of(statements[1], file, first_line) if len(statements) > 1 else Place(file, first_line, 1)
@@ -55,18 +66,31 @@ def parse_query(sql: str, *, file: str, first_line: int = 1) -> exp.Query:
     return statements[0]
 
 
-def _syntax_error(failure: SqlglotError, file: str, first_line: int) -> ModelError:
+@contextmanager
+def _quiet_parser() -> Iterator[None]:
+    """What the parser would log of statements it does not know is told by our own errors."""
+    log = logging.getLogger("sqlglot")
+    was, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = was
+
+
+def _syntax_error(failure: SqlglotError, file: str, first_line: int, hint: str) -> ModelError:
     details = getattr(failure, "errors", None) or [{}]
     first = details[0]
     line, column = first.get("line") or 0, first.get("col") or 0
     described = str(first.get("description") or str(failure).split("\n", 1)[0]).rstrip(".")
+    if _INSIDE.search(described):
+        described = "something is missing"
     near = str(first.get("highlight") or "")
     place = Place(file, first_line + line - 1 if line else first_line, max(column - len(near) + 1, 1) if column else 0)
     message = f"the SQL does not parse: {described[:1].lower()}{described[1:]}"
     return ModelError(
         "model.syntax",
         f"{message}, near '{near}'" if near else message,
-        hint="models are written in Spark SQL: one SELECT",
+        hint=hint,
         place=place,
     )
 

@@ -225,7 +225,7 @@ class Relations:
             value = clause.expression
             if not isinstance(value, exp.Literal) or not str(value.this).isdigit():
                 self.context.refuse(clause, f"{name.upper()} takes a whole number")
-            if not keys:
+            if not keys and not self.context.any_rows:
                 self.context.refuse(clause, f"{name.upper()} without ORDER BY gives any rows", hint="add ORDER BY")
             self.context.used.add(name.upper())
             sql += f" {name.upper()} {value.this}"

@@ -24,11 +24,15 @@ Columns = tuple[tuple[str, SparkType], ...]
 
 @dataclass(slots=True)
 class Context:
-    """What the whole translation of one model shares: where it stands, the input schemas, and what it used."""
+    """What the whole translation of one model shares: where it stands, the input schemas, and what it used.
+
+    `any_rows` lets LIMIT stand without ORDER BY: a question may take any rows, a model may not.
+    """
 
     file: str
     first_line: int
     schemas: Mapping[TableName, Mapping[str, SparkType]]
+    any_rows: bool = False
     used: set[str] = field(default_factory=set)
     tables: set[TableName] = field(default_factory=set)
 

@@ -28,10 +28,18 @@ class Translation:
 
 
 def translate(
-    tree: exp.Query, schemas: Mapping[TableName, Mapping[str, SparkType]], *, file: str, first_line: int = 1
+    tree: exp.Query,
+    schemas: Mapping[TableName, Mapping[str, SparkType]],
+    *,
+    file: str,
+    first_line: int = 1,
+    any_rows: bool = False,
 ) -> Translation:
-    """The translation of a parsed query; ModelError with its place for whatever is not allowed."""
+    """The translation of a parsed query; ModelError with its place for whatever is not allowed.
+
+    `any_rows` allows LIMIT without ORDER BY.
+    """
     check(tree, file=file, first_line=first_line)
-    context = Context(file, first_line, schemas)
+    context = Context(file, first_line, schemas, any_rows=any_rows)
     relation = Relations(context).query(tree, {})
     return Translation(relation.sql, relation.columns, frozenset(context.tables), frozenset(context.used))

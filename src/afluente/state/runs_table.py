@@ -16,7 +16,7 @@ from afluente.state.schema import EVENTS, RUNS
 Trigger = Literal["manual", "schedule", "resume"]
 RunStatus = Literal["running", "done", "failed", "refused", "interrupted"]
 UNFINISHED: tuple[RunStatus, ...] = ("running", "interrupted")
-SHORTEST_PREFIX = 8
+SHORTEST_PART = 8
 STARTED = "/started"
 """What the key of the event of a run's beginning has after the run's id."""
 
@@ -57,12 +57,20 @@ def insert(connection: sa.Connection, run: Run) -> None:
 
 
 def find(connection: sa.Connection, run_id: str) -> Run | None:
-    """The run of this id, or of the only id that begins with it (SHORTEST_PREFIX characters or more)."""
+    """The run of this id, or of the only id that begins or ends with it (SHORTEST_PART characters or more)."""
     row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).first()
-    if row is None and len(run_id) >= SHORTEST_PREFIX:
-        rows = connection.execute(sa.select(RUNS).where(RUNS.c.id.startswith(run_id, autoescape=True)).limit(2)).all()
-        row = rows[0] if len(rows) == 1 else None
-    return None if row is None else _read(row)
+    if row is not None:
+        return _read(row)
+    found = alike(connection, run_id)
+    return found[0] if len(found) == 1 else None
+
+
+def alike(connection: sa.Connection, part: str, *, limit: int = 5) -> list[Run]:
+    """The newest runs whose id begins or ends with this part. Ids made within a minute begin alike and end otherwise."""
+    if len(part) < SHORTEST_PART:
+        return []
+    is_alike = RUNS.c.id.startswith(part, autoescape=True) | RUNS.c.id.endswith(part, autoescape=True)
+    return [_read(row) for row in connection.execute(_in_order(is_newest_first=True).where(is_alike).limit(limit))]
 
 
 def newest(

@@ -81,6 +81,15 @@ def test_a_run_is_found_by_the_only_beginning_of_its_id(database: Database, run:
         assert runs_table.find(connection, "01900000-b") == a_run("01900000-bbbb")
 
 
+def test_runs_of_one_minute_are_told_apart_by_the_end_of_their_ids(database: Database, run: Run) -> None:
+    other = a_run("01900000-0000-7000-8000-00000000bbbb")
+    with database.write() as connection:
+        runs_table.insert(connection, other)
+        assert {one.id for one in runs_table.alike(connection, "01900000")} == {run.id, other.id}
+        assert runs_table.find(connection, "0000bbbb") == other
+        assert runs_table.alike(connection, "bbbb") == []
+
+
 def test_a_moment_of_another_zone_is_read_as_the_same_moment(database: Database) -> None:
     in_brazil = NOW.astimezone(timezone(timedelta(hours=-3)))
     with database.write() as connection:

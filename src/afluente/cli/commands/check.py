@@ -47,13 +47,14 @@ def run(arguments: Namespace, console: Console) -> int:
 
 
 def _compile(project: Project) -> list[Problem]:
-    """What is wrong with the types and columns that models and products use, told from the contracts alone.
+    """What is wrong with the types and columns that models, rules and products use, told from the contracts alone.
 
     Models that read bronze are left to the run, which knows its columns.
     """
     from afluente.models.compile import compile_model
     from afluente.models.graph import tables_read
     from afluente.products.predicate import predicate_problems
+    from afluente.runs.steps.contract_sql import contract_problems
     from afluente.runs.steps.schemas import declared_schemas
 
     try:
@@ -68,7 +69,7 @@ def _compile(project: Project) -> list[Problem]:
             compile_model(model, schemas, project.engine.kind, project.timezone)
         except AfluenteError as error:
             problems.append(_problem(error, project))
-    return [*problems, *predicate_problems(project, schemas)]
+    return [*problems, *contract_problems(project, schemas), *predicate_problems(project, schemas)]
 
 
 def _problem(error: AfluenteError, project: Project) -> Problem:

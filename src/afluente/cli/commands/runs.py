@@ -172,20 +172,30 @@ def _errors(run: Run, steps: list[StepRow], console: Console) -> None:
             console.data(f"hint: {run.error_hint}")
 
 
-def _find(workspace: Workspace, run_id: str) -> Run:
+def _find(workspace: Workspace, run_id: str | None) -> Run:
+    """The run of this id, or of a part of it that no other has; without one the newest."""
     from afluente.state import runs_table
 
     with workspace.state.read() as connection:
-        found = runs_table.find(connection, run_id)
-    if found is None or found.pipeline != workspace.project.name:
-        short = len(run_id) < runs_table.SHORTEST_PREFIX
-        hint = f"give at least {runs_table.SHORTEST_PREFIX} characters of its id; " if short else ""
-        raise UsageError(
-            "runs.unknown",
-            f"run '{run_id}' does not exist, or more than one begins so",
-            hint=f"{hint}`afluente runs list` shows the runs",
-        )
-    return found
+        if run_id is None:
+            found = next(iter(runs_table.newest(connection, pipeline=workspace.project.name, limit=1)), None)
+            alike = []
+        else:
+            found = runs_table.find(connection, run_id)
+            alike = runs_table.alike(connection, run_id)
+    if run_id is None and found is None:
+        raise UsageError("runs.none", "no run yet", hint="`afluente run` starts one")
+    if found is not None and found.pipeline == workspace.project.name:
+        return found
+    several = [run.id for run in alike if run.pipeline == workspace.project.name]
+    if several:
+        message = f"more than one run has '{run_id}' at the beginning or end of its id"
+        raise UsageError("runs.ambiguous", message, hint=f"the end tells runs apart: {', '.join(several)}")
+    is_short = run_id is not None and len(run_id) < runs_table.SHORTEST_PART
+    hint = f"give at least {runs_table.SHORTEST_PART} characters of its id; " if is_short else ""
+    raise UsageError(
+        "runs.unknown", f"run '{run_id}' does not exist", hint=f"{hint}`afluente runs list` shows the runs"
+    )
 
 
 def _resume(workspace: Workspace, run_id: str, console: Console) -> int:

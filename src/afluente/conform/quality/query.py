@@ -22,7 +22,7 @@ _OF_COLUMN = ("property", "column", "field")
 def measure_query(rule: QualityRule, target: Target) -> Measurement:
     if not rule.query:
         raise CannotExecute("a regra não tem consulta", "the rule has no query")
-    sql = target.native(_filled(rule.query, rule, target).rstrip().rstrip(";"))
+    sql = target.native(filled_query(rule, f"`{target.view}`").rstrip().rstrip(";"))
     answer = target.engine.query(sql)
     if answer.num_columns != 1 or answer.num_rows != 1:
         raise CannotExecute(
@@ -32,17 +32,19 @@ def measure_query(rule: QualityRule, target: Target) -> Measurement:
     return Measurement({"value": _number(answer.column(0)[0])}, "value")
 
 
-def _filled(query: str, rule: QualityRule, target: Target) -> str:
+def filled_query(rule: QualityRule, table: str) -> str:
+    """The rule's query with this name of the table, and its column; CannotExecute when it is of no column."""
+
     def fill(found: re.Match[str]) -> str:
         if found.group(1) not in _OF_COLUMN:
-            return f"`{target.view}`"
+            return table
         if rule.column is None:
             raise CannotExecute(
                 f"{found.group(0)} numa regra que não é de uma coluna", f"{found.group(0)} in a rule of no column"
             )
         return f"`{rule.column.replace('`', '``')}`"
 
-    return _PLACEHOLDER.sub(fill, query)
+    return _PLACEHOLDER.sub(fill, rule.query or "")
 
 
 def _number(scalar: pa.Scalar) -> Decimal | int:

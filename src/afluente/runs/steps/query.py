@@ -48,7 +48,7 @@ def ask(
         table: {name: parse_type(kind) for name, kind in column_types(snapshot.schema).items()}
         for table, snapshot in snapshots.items()
     }
-    translation = translate(tree, schemas, file=PLACE)
+    translation = translate(tree, schemas, file=PLACE, any_rows=True)
     engine = workspace.engine
     for table, snapshot in snapshots.items():
         register_snapshot(engine, table.view, snapshot)
@@ -67,7 +67,7 @@ def _parse(sql: str) -> exp.Query:
         raise UsageError(
             "sql.not_one_query",
             "a query is one SELECT, and this is something else",
-            hint="tables are changed by `afluente run` only",
+            hint="tables are changed by `afluente run`, listed by `afluente tables` and told by `afluente tables show`",
             place=error.place,
         ) from error
 
