@@ -25,13 +25,13 @@ def to_arrow(data: object) -> pa.Table:
         return pa.Table.from_batches([data])
     if isinstance(data, pa.RecordBatchReader):
         return data.read_all()
-    if _is_of(data, "duckdb", "DuckDBPyRelation"):
+    if is_of(data, "duckdb", "DuckDBPyRelation"):
         return cast("duckdb.DuckDBPyRelation", data).to_arrow_table()
-    if _is_of(data, "pandas", "DataFrame"):
+    if is_of(data, "pandas", "DataFrame"):
         return _from_pandas(cast("pd.DataFrame", data))
-    if _is_of(data, "polars", "DataFrame"):
+    if is_of(data, "polars", "DataFrame"):
         return cast("pl.DataFrame", data).to_arrow()
-    if _is_of(data, "polars", "LazyFrame"):
+    if is_of(data, "polars", "LazyFrame"):
         return cast("pl.LazyFrame", data).collect().to_arrow()
     raise UsageError(
         "conform.frame_unknown",
@@ -46,18 +46,19 @@ def from_arrow(table: pa.Table, like: Frame) -> Frame:
         return cast("Frame", table.combine_chunks().to_batches()[0] if table.num_rows else _empty_batch(table.schema))
     if isinstance(like, pa.RecordBatchReader):
         return cast("Frame", table.to_reader())
-    if _is_of(like, "duckdb", "DuckDBPyRelation"):
-        return cast("Frame", _relation(table, cast("duckdb.DuckDBPyRelation", like)))
-    if _is_of(like, "pandas", "DataFrame"):
+    if is_of(like, "duckdb", "DuckDBPyRelation"):
+        return cast("Frame", relation(table, cast("duckdb.DuckDBPyRelation", like)))
+    if is_of(like, "pandas", "DataFrame"):
         return cast("Frame", _to_pandas(table))
-    if _is_of(like, "polars", "DataFrame"):
+    if is_of(like, "polars", "DataFrame"):
         return cast("Frame", sys.modules["polars"].from_arrow(table))
-    if _is_of(like, "polars", "LazyFrame"):
+    if is_of(like, "polars", "LazyFrame"):
         return cast("Frame", sys.modules["polars"].from_arrow(table).lazy())
     return cast("Frame", table)
 
 
-def _is_of(data: object, module: str, name: str) -> bool:
+def is_of(data: object, module: str, name: str) -> bool:
+    """Whether this is an object of a class of a library that the caller already imported."""
     library = sys.modules.get(module)
     kind = getattr(library, name, None) if library is not None else None
     return isinstance(kind, type) and isinstance(data, kind)
@@ -68,16 +69,17 @@ def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _from_pandas(frame: pd.DataFrame) -> pa.Table:
-    """Columns of objects that are not all of one type are read as the texts they print as."""
-    columns: dict[str, pa.ChunkedArray] = {}
-    for position, name in enumerate(frame.columns):
-        series = frame.iloc[:, position]
-        try:
-            columns[str(name)] = pa.chunked_array([pa.Array.from_pandas(series)])
-        except (pa.ArrowException, TypeError):
-            texts = [None if is_null else str(value) for value, is_null in zip(series, series.isna(), strict=True)]
-            columns[str(name)] = pa.chunked_array([pa.array(texts, pa.string())])
-    return pa.table(columns)
+    return pa.table({str(name): series_to_arrow(frame.iloc[:, at]) for at, name in enumerate(frame.columns)})
+
+
+def series_to_arrow(series: pd.Series[object]) -> pa.ChunkedArray:
+    """Objects that are not all of one type are read as the texts they print as."""
+    try:
+        given = pa.Array.from_pandas(series)
+    except (pa.ArrowException, TypeError):
+        texts = [None if is_null else str(value) for value, is_null in zip(series, series.isna(), strict=True)]
+        given = pa.array(texts, pa.string())
+    return given if isinstance(given, pa.ChunkedArray) else pa.chunked_array([given])
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -92,7 +94,7 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _relation(table: pa.Table, like: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+def relation(table: pa.Table, like: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """A relation on the connection of `like`, where that connection may see Arrow tables of Python."""
     library = sys.modules["duckdb"]
     conformed = table

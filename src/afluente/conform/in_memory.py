@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
@@ -20,10 +19,12 @@ import pyarrow as pa
 from afluente.conform.compile import ORIGIN, compile_contract
 from afluente.conform.engine_dialect import dialect_of
 from afluente.conform.execute import conform_table
+from afluente.conform.expressions import translate
 from afluente.conform.frames import from_arrow, to_arrow
 from afluente.conform.given_contract import column_contract, given_contract
+from afluente.conform.one_column import texts_of
 from afluente.conform.report import Report
-from afluente.core.errors import DataRefused, Place, ProjectError
+from afluente.core.errors import DataRefused
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import TableName
 from afluente.project.contract import Contract
@@ -95,9 +96,9 @@ def column(
 
     `options` are the fields of a contract's Column (`formats`, `locale`, `values`, `missing_tokens`, …).
     """
-    texts = [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124 - NaN
+    texts = texts_of(values)
     contract = column_contract(semantic_type, options)
-    table = _with_origin(pa.table({"value": pa.array(texts, pa.string())}))
+    table = _with_origin(pa.table({"value": texts}))
     with _opened(None, timezone) as engine:
         accepted, quarantine, _ = _conform(engine, contract, table, timezone)
     reason = "reason" if language == "pt" else "reason_en"
@@ -113,23 +114,10 @@ def column(
 
 def _conform(engine: Engine, contract: Contract, table: pa.Table, timezone: str) -> tuple[pa.Table, pa.Table, Report]:
     dialect = dialect_of(engine)
-    compiled = compile_contract(contract, table.schema, dialect, timezone=timezone, translate=_translate)
+    compiled = compile_contract(contract, table.schema, dialect, timezone=timezone, translate=translate)
     done = conform_table(engine, compiled, table, moment=datetime.now(UTC).isoformat())
     hidden = ["_quarantine_id", "_table", "quarantined_at", "replayed_at", "_ingested_at", "_run_id"]
     return done.accepted, done.quarantine.drop_columns(hidden), done.report
-
-
-def _translate(sql: str, columns: Mapping[str, str], place: Place, dialect: Literal["duckdb", "spark"]) -> str:
-    for point in entry_points(group="afluente.sql"):
-        if point.name == "expression":
-            translated: str = point.load()(sql, columns, place, dialect)
-            return translated
-    raise ProjectError(
-        "contract.expression_untranslated",
-        f"'{sql}' cannot be read: nothing installed translates SQL",
-        hint="install afluente again; its entry point afluente.sql:expression is missing",
-        place=place,
-    )
 
 
 def _with_origin(table: pa.Table) -> pa.Table:

@@ -28,7 +28,7 @@ SHAPES = (
 _PUNCTUATION = f"[{SPACES}()./-]"
 _PREFIX = "^([+]55|0055)?0?"
 EMAIL = f"[^@{SPACES}]+@[^@{SPACES}]+\\.[A-Za-z]{{2,}}"
-_LOWER_EMAIL = f"[^@{SPACES}]+@[a-z0-9.-]+\\.[a-z]{{2,}}"
+_LOWER_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[a-z0-9.-]+\\.[a-z]{{2,}}"
 _MIXED_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}"
 TYPO_DOMAINS = (
     "[a-z]+[.]con",

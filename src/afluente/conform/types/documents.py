@@ -13,8 +13,10 @@ from afluente.conform.reading import Cell, Reading, Repair, where_unread
 from afluente.core.language import Message
 
 SEPARATORS = f"[{SPACES}./-]"
-_CNPJ_FIRST = (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
-_CNPJ_SECOND = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3)
+CPF_FIRST = tuple(range(10, 1, -1))
+CPF_SECOND = tuple(range(11, 2, -1))
+CNPJ_FIRST = (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
+CNPJ_SECOND = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3)
 
 
 def _quotient_names(cell: Cell, count: int, of: str = "") -> list[str]:
@@ -34,7 +36,7 @@ def _digits_due(names: Sequence[str], first: Sequence[int], second: Sequence[int
 
 def _cpf_digits_due(cell: Cell, number: str) -> str:
     tenth = f"({cell.dialect.div(number, 10)} % 10)"
-    return _digits_due(_quotient_names(cell, 9), range(10, 1, -1), range(11, 2, -1), tenth)
+    return _digits_due(_quotient_names(cell, 9), CPF_FIRST, CPF_SECOND, tenth)
 
 
 def _is_cpf(number: str, due: str) -> str:
@@ -106,7 +108,7 @@ def _company(cell: Cell, text: str, digits: str = "", of: str = "") -> tuple[str
     names = _quotient_names(cell, 12, of)
     known = f"WHEN {digits} IS NOT NULL THEN {d.try_cast(digits, 'bigint')} " if digits else ""
     sums = (
-        f"CASE WHEN {number} IS NULL AND {text} IS NOT NULL THEN {letter_sums(d, text, _CNPJ_FIRST, _CNPJ_SECOND)} END"
+        f"CASE WHEN {number} IS NULL AND {text} IS NOT NULL THEN {letter_sums(d, text, CNPJ_FIRST, CNPJ_SECOND)} END"
     )
     given = d.try_cast(f"substr({text}, 13, 2)", "integer")
     tenth = d.div(given, 10)
@@ -117,7 +119,7 @@ def _company(cell: Cell, text: str, digits: str = "", of: str = "") -> tuple[str
         {number: f"CASE {known}WHEN {d.only_digits(text)} THEN {d.try_cast(text, 'bigint')} END"},
         {**quotients(cell, number, first=2, count=12, of=of), letters: sums},
         {
-            due: _digits_due(names, _CNPJ_FIRST, _CNPJ_SECOND, f"({d.div(number, 10)} % 10)"),
+            due: _digits_due(names, CNPJ_FIRST, CNPJ_SECOND, f"({d.div(number, 10)} % 10)"),
             lettered_due: f"CASE WHEN {letters} IS NOT NULL THEN {of_letters} END",
         },
     )

@@ -82,7 +82,7 @@ def _cep_is_assigned(text: str, ranges: tuple[tuple[int, int], ...]) -> str:
     return "(" + " OR ".join(f"{text} BETWEEN '{low:05d}000' AND '{high:05d}999'" for low, high in ranges) + ")"
 
 
-def _merged() -> tuple[tuple[int, int], ...]:
+def assigned_ceps() -> tuple[tuple[int, int], ...]:
     """The ranges of all states, with those that touch made one."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(span for spans in CEP_RANGES.values() for span in spans):
@@ -105,7 +105,7 @@ def cep(cell: Cell) -> Reading:
         f"CASE WHEN {d.shape(cleaned, '99999999')} AND {cleaned} >= '01000000' THEN {cleaned}"
         f" WHEN {d.shape(cleaned, '9999999')} AND {cleaned} >= '1000000' THEN concat('0', {cleaned}) END"
     )
-    assigned = _merged()
+    assigned = assigned_ceps()
     stages = (
         {
             fast: (

@@ -1,0 +1,25 @@
+"""GTIN at a glance: plain digits of the five lengths, and of the two that lost a leading zero."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afluente.conform.glance.answer import Answers, answers, judge
+from afluente.conform.glance.block import Block
+from afluente.conform.glance.form import Digits, Form
+
+_FORMS = tuple(Form("9" * size) for size in (13, 14, 8, 12, 7, 11))
+_IS_ROUND = np.arange(4096) % 10 == 0
+
+
+def gtin(block: Block) -> Answers:
+    said = answers(block, fewest=7)
+    for form in _FORMS:
+        judge(block, said, form, _is_gtin)
+    return said
+
+
+def _is_gtin(digits: Digits) -> NDArray[np.bool_]:
+    total = digits.total([1 if place % 2 == 0 else 3 for place in reversed(range(digits.form.size))])
+    return _IS_ROUND.take(total, mode="clip") & (total != 0)
