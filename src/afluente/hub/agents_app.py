@@ -51,6 +51,7 @@ Part = TypeVar("Part")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SLOT_NEEDED_SECONDS = 5
 _OFFSET = re.compile(r"[0-9]{1,15}")
+_SLOT = re.compile(r"[0-9a-z-]{1,64}")
 
 
 def agents_app(parts: HubParts, threads: Threads) -> FastAPI:
@@ -164,6 +165,8 @@ class AgentsDoor:
 
         def work() -> None:
             identity = self._known(signed, signature)
+            if _SLOT.fullmatch(slot) is None:
+                return
             with self._parts.database.read() as connection:
                 site = connection.execute(sa.select(SLOTS.c.site).where(SLOTS.c.id == slot)).scalar_one_or_none()
             if site == identity.site:

@@ -9,6 +9,7 @@ agent to do, and in the announcement of rows.
 from __future__ import annotations
 
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -232,11 +233,16 @@ class ErrorAnswer:
 
 
 Message = TypeVar("Message")
+_BROKEN = re.compile("[\0\ud800-\udfff]")
+"""What is no character of a text: no database takes it."""
 
 
 def to_json(message: Any) -> bytes:
-    """Compact JSON in UTF-8 with the fields in their order."""
-    return json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8 with the fields in their order.
+
+    Half a character, as stands in a file's name that is no UTF-8, leaves as a question mark.
+    """
+    return json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def from_json(
@@ -311,7 +317,7 @@ def _hints(kind: Any) -> Mapping[str, Any]:
 
 def _read_text(value: Any, name: str) -> str:
     limit = MAX_MESSAGE_BYTES if name.endswith(".body") else MAX_TEXT
-    if not isinstance(value, str) or len(value) > limit or "\0" in value:
+    if not isinstance(value, str) or len(value) > limit or _BROKEN.search(value) is not None:
         raise MessageError(f"{name}: not a text of at most {limit} characters")
     return value
 
