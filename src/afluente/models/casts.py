@@ -178,5 +178,6 @@ def _unscaled(sql: str, kind: SparkType) -> str:
     if not kind.scale:
         return f"CAST({sql} AS HUGEINT)"
     if kind.precision + kind.scale < 38:
-        return f"CAST({sql} * {10**kind.scale} AS HUGEINT)"
+        whole = decimal(38, kind.scale)
+        return f"CAST({cast_sql(sql, whole)} * {10**kind.scale} AS HUGEINT)"
     return f"CAST(replace(CAST({sql} AS VARCHAR), '.', '') AS HUGEINT)"

@@ -21,6 +21,8 @@ _TRUNC_DATE = {
     "week": "week",
 }
 _TRUNC_TIME = {**_TRUNC_DATE, "day": "day", "dd": "day", "hour": "hour", "minute": "minute", "second": "second"}
+_MINUTE_MICROSECONDS = 60_000_000
+_HOUR_MICROSECONDS = 60 * _MINUTE_MICROSECONDS
 _DAYS = {"mo": 1, "tu": 2, "we": 3, "th": 4, "fr": 5, "sa": 6, "su": 7}
 _DAY_WORDS = {"mo": ("mon", "monday"), "tu": ("tue", "tuesday"), "we": ("wed", "wednesday"), "th": ("thu", "thursday")}
 _DAY_WORDS |= {"fr": ("fri", "friday"), "sa": ("sat", "saturday"), "su": ("sun", "sunday")}
@@ -37,7 +39,20 @@ def _trunc(arguments: Sequence[Typed]) -> str | None:
 
 def _date_trunc(arguments: Sequence[Typed]) -> str | None:
     unit = _TRUNC_TIME.get(str(arguments[0].constant).lower())
+    if unit == "hour":
+        return let(
+            [arguments[1].sql], lambda v: f"make_timestamptz(epoch_us({v[0]}) - {_since(v[0], _HOUR_MICROSECONDS)})"
+        )
     return f"date_trunc('{unit}', {arguments[1].sql})" if unit else None
+
+
+def _since(sql: str, unit_microseconds: int) -> str:
+    """Microseconds since the local clock began a unit: at the hour that comes twice, DuckDB takes the later one."""
+    return f"((epoch_us({_local(sql)}) % {unit_microseconds} + {unit_microseconds}) % {unit_microseconds})"
+
+
+def _seconds_of_minute(arguments: Sequence[Typed]) -> str:
+    return f"CAST({_since(arguments[0].sql, _MINUTE_MICROSECONDS)} / 1000000.0 AS DECIMAL(8, 6))"
 
 
 def _next_day(arguments: Sequence[Typed]) -> str | None:
@@ -90,7 +105,7 @@ def _parsed(wanted: SparkType, *, is_try: bool) -> Callable[[Sequence[Typed]], s
 
 def _unix_from_text(arguments: Sequence[Typed]) -> str | None:
     parsed = _parsed(TIMESTAMP, is_try=False)(arguments)
-    return f"CAST(floor(epoch_us({parsed}) / 1000000) AS BIGINT)" if parsed else None
+    return f"(epoch_us({parsed}) // 1000000)" if parsed else None
 
 
 def _months_between(arguments: Sequence[Typed]) -> str:
@@ -136,7 +151,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *_part("hour", "hour({0})", "timestamp"),
     *_part("minute", "minute({0})", "timestamp"),
     *_part("second", "second({0})", "timestamp"),
-    scalar("extract second", "timestamp", decimal(8, 6), "CAST(epoch_us({0}) % 60000000 / 1000000.0 AS DECIMAL(8, 6))"),
+    scalar("extract second", "timestamp", decimal(8, 6), _seconds_of_minute),
     scalar("monthname", "day", STRING, "strftime({0}, '%b')"),
     scalar("dayname", "day", STRING, "strftime({0}, '%a')"),
     *(scalar(name, "day, int", DATE, "({0} + {1})") for name in ("date_add", "dateadd")),
@@ -167,9 +182,10 @@ SIGNATURES: tuple[Signature, ...] = (
         "CAST(make_timestamp({0}, {1}, {2}, {3}, {4}, CAST({5} AS DOUBLE)) AS TIMESTAMP WITH TIME ZONE)",
     ),
     *(
-        scalar(name, "timestamp", BIGINT, "CAST(floor(epoch_us({0}) / 1000000) AS BIGINT)")
-        for name in ("unix_timestamp", "to_unix_timestamp", "unix_seconds")
+        scalar(name, "timestamp", BIGINT, "(epoch_us({0}) // 1000000)")
+        for name in ("unix_timestamp", "to_unix_timestamp")
     ),
+    scalar("unix_seconds", "timestamp", BIGINT, "CAST(floor(epoch_us({0}) / 1000000) AS BIGINT)"),
     *(
         scalar(name, "string, constant string", BIGINT, _unix_from_text)
         for name in ("unix_timestamp", "to_unix_timestamp")

@@ -169,7 +169,7 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("asin", "double", DOUBLE, _domain(_WITHIN_ONE, _NAN, "asin({x})")),
     scalar("acos", "double", DOUBLE, _domain(_WITHIN_ONE, _NAN, "acos({x})")),
     _plain("atan", "atan({0})"),
-    scalar("atan2", "double, double", DOUBLE, "atan2({0}, {1})"),
+    scalar("atan2", "double, double", DOUBLE, "atan2({0} + 0.0, {1} + 0.0)"),
     _plain("sinh", "sinh({0})"),
     _plain("cosh", "cosh({0})"),
     _plain("tanh", "tanh({0})"),

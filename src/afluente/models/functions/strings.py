@@ -11,6 +11,10 @@ from afluente.models.spark_types import BINARY, BOOLEAN, INT, STRING, array_of, 
 from afluente.models.typed import Typed, let
 
 _JSON_PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z_0-9]*|\[[0-9]+\])*")
+_SPECIAL_CASING = (0xDF, 0x149, 0x1F0, 0x390, 0x3B0, 0x587, *range(0x1E96, 0x1E9B), *range(0x1F50, 0x2000))
+_SPECIAL_CASING += (*range(0xFB00, 0xFB18),)
+_EXPANDING = tuple(letter for letter in map(chr, _SPECIAL_CASING) if len(letter.upper()) > 1)
+"""The letters of Unicode's SpecialCasing.txt whose capital is several letters."""
 _DIGESTS = {0: "sha256", 256: "sha256"}
 
 
@@ -160,7 +164,27 @@ def _ascii(arguments: Sequence[Typed]) -> str:
 
 
 def _upper(arguments: Sequence[Typed]) -> str:
-    return f"upper(replace({arguments[0].sql}, 'ß', 'SS'))"
+    """Where a letter's capital is more than one letter, DuckDB keeps the letter."""
+    listed = "".join(_EXPANDING)
+
+    def body(v: Sequence[str]) -> str:
+        written = v[0]
+        for letter in _EXPANDING:
+            written = f"replace({written}, '{letter}', '{letter.upper()}')"
+        return f"CASE WHEN regexp_matches({v[0]}, '[{listed}]') THEN upper({written}) ELSE upper({v[0]}) END"
+
+    return let([arguments[0].sql], body)
+
+
+def _reverse(arguments: Sequence[Typed]) -> str:
+    """By code points: DuckDB keeps an accent written apart, or the parts of an emoji, together."""
+    return let(
+        [arguments[0].sql],
+        lambda v: (
+            f"CASE WHEN strlen({v[0]}) = length({v[0]}) THEN reverse({v[0]}) "
+            f"ELSE array_to_string(list_reverse(string_split({v[0]}, '')), '') END"
+        ),
+    )
 
 
 def _hex(arguments: Sequence[Typed]) -> str:
@@ -209,7 +233,7 @@ _TRIMMED = ("trim", "ltrim", "rtrim")
 
 SIGNATURES: tuple[Signature, ...] = (
     *_each("upper ucase", "string", STRING, _upper),
-    *_each("lower lcase", "string", STRING, "lower({0})"),
+    *_each("lower lcase", "string", STRING, "lower(replace({0}, chr(304), 'i' || chr(775)))"),
     *_each("length char_length character_length len", "string", INT, "CAST(length({0}) AS INTEGER)"),
     scalar("octet_length", "string", INT, "CAST(octet_length(encode({0})) AS INTEGER)"),
     scalar("bit_length", "string", INT, "CAST(octet_length(encode({0})) * 8 AS INTEGER)"),
@@ -236,7 +260,7 @@ SIGNATURES: tuple[Signature, ...] = (
     scalar("replace", "string, string, string", STRING, "replace({0}, {1}, {2})"),
     scalar("replace", "string, string", STRING, "replace({0}, {1}, '')"),
     scalar("translate", "string, constant string, constant string", STRING, _translate),
-    scalar("reverse", "string", STRING, "reverse({0})"),
+    scalar("reverse", "string", STRING, _reverse),
     scalar("repeat", "string, int", STRING, "repeat({0}, CASE WHEN {1} < 0 THEN 0 ELSE {1} END)"),
     scalar("initcap", "string", STRING, _initcap),
     scalar("space", "int", STRING, "repeat(' ', CASE WHEN {0} < 0 THEN 0 ELSE {0} END)"),

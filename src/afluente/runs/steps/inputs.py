@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from afluente.core.errors import RunError
 
-CODE_EPOCH = 2
+CODE_EPOCH = 3
 """Bumped whenever the same contract or model over the same rows gives other rows than before."""
 
 
