@@ -24,7 +24,7 @@ from afluente.core.clock import SystemClock
 from afluente.fleet.documents import new_signing_key
 from afluente.fleet.update_keys import UpdateKeys
 from afluente.fleet.updates import UpdateRepository
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 from afluente.state.secret import Secret
 
 ONEDIR = Path(__file__).parents[2] / "agent" / "build" / "onedir.py"
@@ -50,12 +50,6 @@ def new_repository(folder: Path) -> UpdateRepository:
     repository = UpdateRepository(folder, keys, SystemClock())
     repository.create()
     return repository
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -93,7 +87,7 @@ def enrolled(world: HubWorld, folder: Path, *, token: str = "", line: Line | Non
 def look(world: HubWorld, folder: UpdateFolder) -> None:
     base = f"{world.server.agents_address}/updates/"
     with httpx.Client(timeout=10, trust_env=False) as http:
-        assert pin_first_root(folder, http, base) is False
+        assert pin_first_root(folder, http, base, hub_keys=world.parts.signer.public_keys) is False
         UpdateClient(folder, http, base, hub_time=world.hub_time).refresh()
 
 
@@ -131,6 +125,23 @@ def test_a_root_that_the_hub_did_not_sign_ends_the_enrolment_and_the_token_is_go
 
 def test_a_hub_without_updates_enrols_and_tells_no_root(world: HubWorld, tmp_path: Path) -> None:
     assert not enrolled(world, tmp_path).trusted_root.exists()
+
+
+def test_an_agent_that_enrolled_before_there_were_updates_pins_what_the_hub_signed(
+    world: HubWorld, tmp_path: Path
+) -> None:
+    folder = enrolled(world, tmp_path)
+    repository = new_repository(tmp_path / "updates")
+    base = f"{world.server.agents_address}/updates/"
+    keys = world.parts.signer.public_keys
+    with httpx.Client(transport=Line({"consistent_snapshot": "consistent_Snapshot"})) as liar:
+        with pytest.raises(UpdateError, match=r"update\.root"):
+            pin_first_root(folder, liar, base, hub_keys=keys)
+    assert not folder.trusted_root.exists()
+    with httpx.Client(timeout=10, trust_env=False) as http:
+        assert pin_first_root(folder, http, base, hub_keys=keys) is True
+    assert folder.trusted_root.read_bytes() == repository.first_root()
+    look(world, folder)
 
 
 def test_the_root_of_the_installer_goes_before_that_of_the_answer(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def check(document: SignedDocument, *, kind: str, hub_keys: tuple[str, ...]) -> 
     return content
 
 
+def update_root(document: SignedDocument, *, hub_keys: tuple[str, ...]) -> bytes | None:
+    """What the agent will trust of the hub's updates, once a key of the hub was found to have signed it. CatalogueError."""
+    root = check(document, kind=UPDATE_ROOT, hub_keys=hub_keys).get("root")
+    return root.encode() if isinstance(root, str) else None
+
+
 def take(store: SettingsStore, document: SignedDocument, *, kind: str) -> bool:
     """Check a document, keep it and put a configuration to use; whether it was newer. CatalogueError, OSError."""
     settings = store.load()

@@ -121,7 +121,8 @@ def _keep(
         )
     try:
         documents.check(answer.configuration, kind=documents.CONFIGURATION, hub_keys=answer.hub_keys)
-        root = _update_root(answer)
+        given = answer.update_root
+        root = None if given is None else documents.update_root(given, hub_keys=answer.hub_keys)
     except CatalogueError as error:
         raise EnrolmentError(error.code, error.message_pt, error.message_en, error.hint_pt) from None
     pin_at_enrolment(UpdateFolder(store.folder.root), root)
@@ -130,14 +131,6 @@ def _keep(
     store.update(hub_keys=answer.hub_keys, clock_offset_seconds=offset_seconds)
     documents.take(store, answer.configuration, kind=documents.CONFIGURATION)
     store.update(agent=answer.agent, site=answer.site, site_name=answer.site_name, decision=answer.decision)
-
-
-def _update_root(answer: EnrolmentAnswer) -> bytes | None:
-    """What the agent will trust of the hub's updates, once a key of the hub was found to have signed it."""
-    if answer.update_root is None:
-        return None
-    root = documents.check(answer.update_root, kind=documents.UPDATE_ROOT, hub_keys=answer.hub_keys).get("root")
-    return root.encode() if isinstance(root, str) else None
 
 
 def _prepared(before: Settings, *, hub: str, proxy: str | None, ca_file: str | None) -> Settings:

@@ -1,4 +1,4 @@
-"""The first root of the hub's updates, for an agent that enrols: what it will trust before any update.
+"""The first root of the hub's updates, for an agent that has none: what it will trust before any update.
 
 Invariant: what is given is signed by the key that signs documents; a hub without a repository of updates gives none.
 """

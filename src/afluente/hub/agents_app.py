@@ -35,6 +35,7 @@ from afluente.state.fleet_schema import SLOTS
 from afluente_agent.protocol import fact_codes
 from afluente_agent.protocol.limits import MAX_BUNDLE_BYTES, MAX_CHUNK_BYTES
 from afluente_agent.protocol.messages import (
+    FIRST_ROOT,
     EnrolmentRequest,
     Heartbeat,
     KeyRequest,
@@ -245,8 +246,14 @@ class AgentsDoor:
         return Response(status_code=204)
 
     async def updates(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        return await self._threads.uploads(lambda: update_file(self._parts.updates_folder, name))
+        name, folder = request.path_params["name"], self._parts.updates_folder
+
+        def work() -> Response:
+            if name == FIRST_ROOT and (root := first_root(folder, signer=self._parts.signer)) is not None:
+                return _json(to_json(root))
+            return update_file(folder, name)
+
+        return await self._threads.uploads(work)
 
     async def health(self, _request: Request) -> Response:
         return _json(b'{"status":"ok"}')

@@ -28,6 +28,10 @@ Kind = Literal["full", "delta"]
 RemedyKind = Literal["resend", "diagnose", "rotate_key", "change_schedule", "roll_back", "update"]
 
 
+FIRST_ROOT = "first-root.json"
+"""Among the files of updates: the first root of the repository, as a document that the hub signed."""
+
+
 class MessageError(Exception):
     """A message is not what it should be. The text names the field, never its value."""
 

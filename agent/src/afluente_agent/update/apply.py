@@ -76,12 +76,12 @@ class Updates:
                     document, agent=agent, hub_keys=hub_keys, hub_time=hub_time, newest_number=pointer.offer
                 )
                 version = offer.version
-                return self._follow(offer, pointer, hub_time)
+                return self._follow(offer, pointer, hub_keys, hub_time)
             except UpdateError as error:
                 self._tell(error, version)
         return False
 
-    def _follow(self, offer: Offer, pointer: Pointer, hub_time: int) -> bool:
+    def _follow(self, offer: Offer, pointer: Pointer, hub_keys: Sequence[str], hub_time: int) -> bool:
         if pointer.version() and pointer.version() != self._running:
             return True
         if offer.version == self._running:
@@ -96,7 +96,7 @@ class Updates:
             return False
         self._seen(offer)
         if not self._is_here(offer, pointer):
-            self._fetch(offer, hub_time)
+            self._fetch(offer, hub_keys, hub_time)
         if offer.action == "update":
             self._leave(fact_codes.UPDATE_STARTED, version=offer.version, before=self._running)
         else:
@@ -128,11 +128,11 @@ class Updates:
             return True
         return False
 
-    def _fetch(self, offer: Offer, hub_time: int) -> None:
+    def _fetch(self, offer: Offer, hub_keys: Sequence[str], hub_time: int) -> None:
         self._say(UpdateStatus("downloading", offer.version))
         moment = max(hub_time, self._load().latest_time)
         with self._open_http() as http:
-            pin_first_root(self._folder, http, self._base_url)
+            pin_first_root(self._folder, http, self._base_url, hub_keys=hub_keys)
             client = UpdateClient(
                 self._folder,
                 http,

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente_agent import durable
-from afluente_agent.errors import UpdateError
+from afluente_agent.errors import CatalogueError, UpdateError
+from afluente_agent.protocol.messages import FIRST_ROOT, MessageError, SignedDocument, from_json
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.package import MOST_PACKED_BYTES
 from afluente_agent.update.version_number import is_version
@@ -79,11 +80,12 @@ def pin_at_enrolment(folder: UpdateFolder, given: bytes | None, *, shipped: Path
     return True
 
 
-def pin_first_root(folder: UpdateFolder, http: httpx.Client, base_url: str) -> bool:
-    """Pin the hub's first root over TLS, for an agent that enrolled before the hub had updates.
+def pin_first_root(folder: UpdateFolder, http: httpx.Client, base_url: str, *, hub_keys: Sequence[str]) -> bool:
+    """Pin the hub's first root, signed by the hub, for an agent that enrolled before the hub had updates.
 
     Never in the place of one that is pinned. Whether it was pinned now. UpdateError.
     """
+    from afluente_agent import documents
     from afluente_agent.update.fetcher import ResumingFetcher
 
     if pin_at_enrolment(folder, None):
@@ -92,8 +94,15 @@ def pin_first_root(folder: UpdateFolder, http: httpx.Client, base_url: str) -> b
         return False
     fetcher = ResumingFetcher(http, targets_url=f"{base_url.rstrip('/')}/targets/", folder=folder.downloads)
     with _translated(""):
-        content = fetcher.download_bytes(f"{base_url.rstrip('/')}/metadata/1.root.json", MOST_ROOT_BYTES)
-        pin_root(folder, content)
+        content = fetcher.download_bytes(f"{base_url.rstrip('/')}/{FIRST_ROOT}", MOST_ROOT_BYTES)
+    try:
+        document = from_json(SignedDocument, content, max_bytes=MOST_ROOT_BYTES)
+        root = documents.update_root(document, hub_keys=tuple(hub_keys))
+    except (MessageError, CatalogueError):
+        root = None
+    if root is None:
+        raise _no_root("the hub did not sign the one that was shown")
+    pin_root(folder, root)
     return True
 
 

@@ -291,6 +291,7 @@ def test_a_version_already_running_is_no_news(world: World) -> None:
 
 def test_an_agent_without_a_root_pins_the_first_one_of_its_hub_and_keeps_to_it(world: World) -> None:
     world.folder.trusted_root.unlink()
+    world.show_first_root()
     world.add("1.1.0")
     assert world.follow("1.1.0") is True
     assert world.folder.trusted_root.read_bytes() == world.repository.first_root()
@@ -308,10 +309,24 @@ def test_a_root_that_its_own_keys_did_not_sign_is_not_pinned(world: World) -> No
     world.add("1.1.0")
     content = Metadata.from_bytes(world.repository.root())
     content.signatures.clear()
-    world.serving.instead["metadata/1.root.json"] = content.to_bytes()
+    root = world.root / "repository" / "metadata" / "1.root.json"
+    root.write_bytes(content.to_bytes())
+    world.show_first_root()
     assert world.follow("1.1.0") is False
     refused(world, "update.root")
     assert not world.folder.trusted_root.exists()
+
+
+def test_a_first_root_that_the_hub_did_not_sign_is_not_pinned(world: World) -> None:
+    """Somebody lies in the hub's name over TLS, before anything was pinned."""
+    world.folder.trusted_root.unlink()
+    world.add("1.1.0")
+    for number in range(2):
+        if number == 1:
+            world.show_first_root(signer=HubSigner.from_texts([new_signing_key()]))
+        assert world.follow("1.1.0") is False
+        assert not world.folder.trusted_root.exists()
+    refused(world, "update.root")
 
 
 def test_a_version_the_watcher_found_bad_is_not_fetched_again(world: World) -> None:

@@ -11,12 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+from afluente_agent.protocol.messages import FIRST_ROOT, to_json
 from afluente_agent.update.apply import Updates
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.offer import Offer, body
 
 from afluente.core.clock import SetClock
 from afluente.fleet.documents import HubSigner, new_signing_key
+from afluente.fleet.first_root import first_root
 from afluente.fleet.update_keys import UpdateKeys
 from afluente.fleet.updates import RepositoryRule, UpdateRepository
 from afluente.state.secret import Secret
@@ -161,6 +163,12 @@ class World:
             base_url=self.serving.url,
             **options,
         )
+
+    def show_first_root(self, *, signer: HubSigner | None = None) -> None:
+        """As the hub does, for agents that enrolled before it had a repository."""
+        signed = first_root(self.root / "repository", signer=signer or self.signer)
+        assert signed is not None
+        self.serving.instead[FIRST_ROOT] = to_json(signed)
 
     def order(self, version: str, *, action: str = "update", leaving: str = "", number: int = 0, agent: str = AGENT):
         number = number or self.hub_time
