@@ -17,6 +17,7 @@ import pytest
 from afluente.state.database import open_state
 from afluente.watch import observations
 from tests.e2e.cli_project import afluente, make_project, process
+from tests.until import until
 
 
 @pytest.fixture
@@ -42,6 +43,13 @@ def get(address: str) -> dict[str, object]:
     return told
 
 
+def is_healthy(address: str) -> bool:
+    try:
+        return bool(get(f"{address}/health"))
+    except urllib.error.HTTPError:
+        return False
+
+
 def test_it_answers_stops_cleanly_and_goes_on(tmp_path: Path, started: list[subprocess.Popen[str]]) -> None:
     folder = make_project(tmp_path / "loja")
     settings = folder / "afluente.yaml"
@@ -52,12 +60,8 @@ def test_it_answers_stops_cleanly_and_goes_on(tmp_path: Path, started: list[subp
     for _ in range(2):
         one, address = serve(folder, started)
         assert address.startswith("http://127.0.0.1:")
-        while True:
-            try:
-                health = get(f"{address}/health")
-                break
-            except urllib.error.HTTPError:
-                continue
+        until(lambda: is_healthy(address), "health", by=one)
+        health = get(f"{address}/health")
         assert (health["pipeline"], [s["name"] for s in health["schedules"]]) == ("loja", ["diario"])
         seen.append([run["id"] for run in get(f"{address}/api/runs")["runs"]])
         one.send_signal(signal.SIGTERM)

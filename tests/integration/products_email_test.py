@@ -56,7 +56,7 @@ class Sender:
             "from": "Dados <dados@example.com>",
             "to": env("DESTINOS"),
             "ca_file": str(certificate.authority),
-            "timeout_seconds": 5,
+            "timeout_seconds": 60,
             **options,
         }
         self.email = Email(make_settings("email", given), make_context(root, secrets, language=language))
@@ -225,7 +225,7 @@ def test_a_mail_server_that_comes_back_on_its_port_takes_what_waits(tmp_path) ->
     message["From"], message["To"], message["Message-ID"] = "a@example.com", "b@example.com", "<1@example.com>"
     message.set_content("olá\n.\n..fim\n")
     with MailInbox(tmp_path / "mail") as inbox:
-        server = MailServer("127.0.0.1", inbox.port, "none", timeout_seconds=5)
+        server = MailServer("127.0.0.1", inbox.port, "none", timeout_seconds=60)
     with pytest.raises(MailError) as caught:
         mail.send(message, server)
     assert (caught.value.code, caught.value.retryable) == ("mail.connection", True)

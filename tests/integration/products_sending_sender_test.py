@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from products_sending_world import START, World, package_of, seen
+from tests.until import PATIENCE_SECONDS, until
 
 from afluente.core.clock import SystemClock
 from afluente.core.errors import UsageError
@@ -228,7 +228,7 @@ class Held:
 
     def package_of(self, workspace: Workspace, release_id: str) -> Package:
         self.reached.set()
-        self.may_go_on.wait()
+        assert self.may_go_on.wait(PATIENCE_SECONDS)
         return package_of(workspace, release_id)
 
 
@@ -240,7 +240,7 @@ def in_thread(workspace: Workspace, held: Held, *, lease_seconds: float) -> tupl
 
     thread = threading.Thread(target=work)
     thread.start()
-    held.reached.wait()
+    assert held.reached.wait(PATIENCE_SECONDS)
     return thread, outcomes
 
 
@@ -277,9 +277,10 @@ def test_the_lease_is_renewed_while_a_long_delivery_goes_on(single: World) -> No
     with single.workspace(clock=SystemClock()) as workspace:
         thread, outcomes = in_thread(workspace, held, lease_seconds=4.0)
         first = single.rows()[0].due_at
-        while single.rows()[0].due_at <= first + timedelta(seconds=2):
-            time.sleep(0.05)
-        held.may_go_on.set()
+        try:
+            until(lambda: single.rows()[0].due_at > first + timedelta(seconds=2), "a renewed lease")
+        finally:
+            held.may_go_on.set()
         thread.join()
     assert [outcome.status for outcome in outcomes] == ["delivered"]
     assert single.rows()[0].attempts == 1

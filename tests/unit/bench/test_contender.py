@@ -10,11 +10,11 @@ from bench.__main__ import main
 from bench.contender import Contender, measure, middle
 from bench.registry import load, names
 
-HOLD = "import time; held = bytearray(120_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(0.4)"
+HOLD = "import time; held = bytearray(120_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep({seconds})"
 
 
 def test_peak_memory_includes_the_children() -> None:
-    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD!r}], check=True)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD.format(seconds=0.4)!r}], check=True)"
     assert measure(Contender("child", [sys.executable, "-c", child])).peak_memory_bytes > 120_000_000
 
 
@@ -32,7 +32,7 @@ def test_a_contender_that_fails_says_why() -> None:
 
 
 def test_a_contender_over_the_memory_limit_is_stopped() -> None:
-    taken = measure(Contender("hungry", [sys.executable, "-c", HOLD]), memory_limit_bytes=60_000_000)
+    taken = measure(Contender("hungry", [sys.executable, "-c", HOLD.format(seconds=90)]), memory_limit_bytes=60_000_000)
     assert "used more than" in taken.failure
 
 

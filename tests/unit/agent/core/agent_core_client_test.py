@@ -22,6 +22,7 @@ from afluente_agent.protocol.messages import KeyAnswer, KeyRequest
 from afluente_agent.settings import DataFolder, SettingsStore
 from afluente_agent.signer import signed_headers
 from tests.unit.agent.core.small_hub import SmallHub
+from tests.until import PATIENCE_SECONDS
 
 HOUR = 3600
 YEAR = 365 * 24 * HOUR
@@ -181,12 +182,17 @@ def test_a_server_that_hangs_up_is_a_lost_connection(hub: SmallHub, enrolled: Da
 
 
 def test_a_server_that_says_nothing_is_a_timeout(hub: SmallHub, enrolled: DataFolder) -> None:
+    ended = threading.Event()
+
     def slow(_method: str, _path: str) -> tuple[int, dict[str, str], bytes]:
-        time.sleep(1.5)
+        ended.wait(PATIENCE_SECONDS)
         return 200, {}, b""
 
     hub.override = slow
-    failure = failure_of(opened(enrolled, answer_seconds=0.3))
+    try:
+        failure = failure_of(opened(enrolled, answer_seconds=0.3))
+    finally:
+        ended.set()
     assert (failure.code, failure.evidence["stage"]) == ("net.timeout", "read")
 
 
@@ -236,7 +242,7 @@ class Proxy:
                 one.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 pairs = {one: other, other: one}
                 while True:
-                    ready, _, _ = select.select(list(pairs), [], [], 5)
+                    ready, _, _ = select.select(list(pairs), [], [], PATIENCE_SECONDS)
                     for source in ready:
                         content = source.recv(65536)
                         if not content:

