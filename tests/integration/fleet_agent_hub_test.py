@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -13,16 +12,16 @@ import pytest
 import sqlalchemy as sa
 from tests.fleet_world.hub_world import HubWorld, hub
 from tests.fleet_world.upload_world import LANDING_KEY
-from tests.unit.agent.extraction.conftest import _connect, as_owner, pec, pec_server, pec_template
+from tests.unit.agent.extraction.conftest import as_owner, pec, pec_server, pec_template
 from tests.unit.agent.extraction.lists import a_list
 
 from afluente.core.clock import SystemClock
-from afluente.fleet import agents, documents, enrolment, facts, remedies, sites
+from afluente.fleet import agents, documents, enrolment, facts, remedies
 from afluente.fleet.admission import Admission
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.landing_key import LandingKeys
 from afluente.fleet.uploads import Uploads
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 from afluente.state.fleet_schema import TRANSMISSIONS
 from afluente_agent import cli
 from afluente_agent.client import HubClient
@@ -38,12 +37,6 @@ from afluente_agent.signer import signed_headers
 __all__ = ["as_owner", "pec", "pec_server", "pec_template"]
 
 YEAR = 365 * 86400
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

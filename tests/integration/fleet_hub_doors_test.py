@@ -6,7 +6,6 @@ import gzip
 import json
 import socket
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from afluente_agent.protocol.limits import MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES
 from afluente_agent.protocol.messages import (
     ErrorAnswer,
-    EnrolmentAnswer,
     HeartbeatAnswer,
     KeyAnswer,
     KeyRequest,
@@ -32,16 +30,9 @@ from tests.until import PATIENCE_SECONDS, until
 
 from afluente.fleet import facts
 from afluente.hub.settings import HubSettings
-from afluente.state.database import open_state
 
 TRANSMISSION = "01900000-0000-7000-8000-000000000001"
 HASTY = HubSettings(patience_seconds=0.5, header_seconds=0.5, idle_seconds=1)
-
-
-@pytest.fixture
-def database(tmp_path):
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from afluente.fleet import access, operators
 from afluente.hub.operators_app import operators_app
 from afluente.hub.settings import HubSettings
 from afluente.hub.threads import Threads
-from afluente.state.database import open_state
 from afluente.state.fleet_schema import SITE_CONFIGURATIONS
 
 PATIENT = HubSettings(wrong_tokens_a_minute=100_000)
@@ -43,12 +42,6 @@ class RolloutsInMemory:
 
     def roll_back(self, rollout, *, by, reason):
         return {}
-
-
-@pytest.fixture
-def database(tmp_path):
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

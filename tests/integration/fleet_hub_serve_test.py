@@ -18,7 +18,6 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from tests.fleet_world.signing_agent import SigningAgent, heartbeat, machine
-from tests.unit.state.conftest import migrated_postgres, new_postgres, postgres_uri
 
 from afluente.core.clock import SystemClock
 from afluente.fleet import enrolment, sites
@@ -26,8 +25,6 @@ from afluente.fleet.documents import new_signing_key
 from afluente.state.database import open_state
 from afluente.state.fleet_schema import AGENTS
 from afluente_agent.protocol.messages import EnrolmentAnswer, from_json, to_json
-
-__all__ = ["migrated_postgres", "new_postgres", "postgres_uri"]
 
 CLOCK = SystemClock()
 

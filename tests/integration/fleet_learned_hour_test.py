@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.fleet_world.hub_world import HubWorld, hub
-from tests.integration.fleet_agent_hub_test import database, folder, publish_catalogue
+from tests.integration.fleet_agent_hub_test import folder, publish_catalogue
 from tests.unit.agent.core.agent_core_loop_test import World as AgentWorld
 
 from afluente.core.clock import SetClock
@@ -17,7 +17,7 @@ from afluente_agent.enrol import enrol
 from afluente_agent.loop import Loop
 from afluente_agent.settings import DataFolder, SettingsStore
 
-__all__ = ["database", "folder"]
+__all__ = ["folder"]
 
 MONDAY = datetime(2026, 8, 10, 3, tzinfo=UTC)
 """Midnight in the site's zone, which is not that of the machine."""

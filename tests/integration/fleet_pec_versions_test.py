@@ -11,8 +11,6 @@ import pytest
 from tests.fleet_world.hub_world import HubWorld
 from tests.integration.fleet_agent_hub_test import (
     as_owner,
-    database,
-    enrol_at,
     enrol_beside,
     folder,
     pec,
@@ -30,7 +28,7 @@ from afluente.fleet.refusal import FleetError
 from afluente_agent.pec import PecAddress
 from afluente_agent.settings import DataFolder, SettingsStore
 
-__all__ = ["as_owner", "database", "folder", "pec", "pec_server", "pec_template", "world"]
+__all__ = ["as_owner", "folder", "pec", "pec_server", "pec_template", "world"]
 
 OF_CNES = "SELECT co_seq_fat_cidadao_pec AS co, no_cidadao AS nome, '' AS telefone FROM tb_fat_cidadao_pec LIMIT 7"
 

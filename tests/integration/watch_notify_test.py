@@ -26,7 +26,7 @@ from tests.unit.watch.watched_project import NOW, clock_of, happen, watched
 from afluente.core.clock import SetClock
 from afluente.demo.loopback.mail_server import MailInbox, MailLogin
 from afluente.state import events
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 from afluente.state.schema import OUTBOX
 from afluente.watch import alerts
 from afluente.watch.alert import Alert
@@ -49,12 +49,6 @@ def mail_to(port: int, *, to: str = "time@example.com", more: str = "") -> str:
 
 def received(folder: Path) -> list[EmailMessage]:
     return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
-
-
-@pytest.fixture
-def database(tmp_path: Path):
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 def test_an_alert_and_its_end_arrive_by_mail(tmp_path: Path, database: Database) -> None:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from afluente.runs.cron import Cron
 from afluente.runs.schedule import Timetable
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOON = datetime(2026, 3, 1, 12, tzinfo=SAO_PAULO).astimezone(UTC)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_state("sqlite:///.afluente/state.db", tmp_path) as opened:
-        yield opened
 
 
 def daily(cron: str = "0 6 * * *") -> Timetable:

