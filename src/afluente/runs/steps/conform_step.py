@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, assert_never
 
 import pyarrow as pa
 
-from afluente.conform.arrow_types import arrow_schema
-from afluente.conform.compile import Compiled, compile_contract
+from afluente.conform.compile import Compiled
 from afluente.conform.engine_dialect import dialect_of
-from afluente.conform.execute import BronzeFile, Conformed, Folders, conform_files
+from afluente.conform.execute import BronzeFile, Conformed
 from afluente.conform.quarantine import quarantine_schema
 from afluente.conform.repairs import repairs_schema
 from afluente.core.errors import DataRefused, LakeError, RunError
@@ -25,13 +24,13 @@ from afluente.core.nearest import did_you_mean
 from afluente.core.tables import DataFile, TableName
 from afluente.lake.plan import Commit, Mode
 from afluente.lake.snapshot import Snapshot
-from afluente.models.expression_text import translate_expression
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
+from afluente.runs.steps.conform_rows import conform_rows, rejects
 from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
 from afluente.runs.steps.planning import rule_tables
 from afluente.runs.steps.present import present_files
-from afluente.runs.steps.quality import ask_rules, refusal
+from afluente.runs.steps.quality import ask_rules, refusal, refused_by
 from afluente.runs.steps.silver_source import staged_silver
 from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
@@ -133,41 +132,25 @@ class ConformStep:
     def _conform(self, task: _Task, inputs: Inputs, schema: pa.Schema, files: Sequence[BronzeFile]) -> StepOutcome:
         contract = self._contract
         engine = self._workspace.engine
-        compiled = compile_contract(
-            contract,
-            schema,
-            dialect_of(self._workspace.engine),
-            timezone=self._workspace.project.timezone,
-            translate=translate_expression,
-        )
-        schemas = {self._table: arrow_schema(compiled)}
+        schemas: dict[TableName, pa.Schema] = {}
         for table in self._input_tables()[1:]:
             snapshot = self._lake.snapshot(table, inputs.tables[str(table)].version)
-            register_snapshot(self._workspace.engine, table.view, snapshot)
+            register_snapshot(engine, table.view, snapshot)
             schemas[table] = snapshot.schema
         silver = None if task.base_version is None else self._lake.snapshot(self._table, task.base_version)
         existing = None
         if task.mode == "upsert" and silver is not None:
-            register_snapshot(self._workspace.engine, EXISTING, silver)
+            register_snapshot(engine, EXISTING, silver)
             existing = EXISTING
-        total = sum(file.rows for file in files)
-        done = 0
-
-        def tell(rows: int) -> None:
-            nonlocal done
-            done += rows
-            self._progress(self._step.name, done, total)
-
-        conformed = conform_files(
-            engine,
-            compiled,
-            files,
+        compiled, conformed = conform_rows(
+            self._workspace,
+            contract,
             schema,
-            Folders(*(self._lake.address(table) for table in (self._table, self._quarantine, self._repairs))),
+            files,
+            existing=existing,
             run_id=self._run_id,
             moment=task.at,
-            existing=existing,
-            progress=tell,
+            progress=partial(self._progress, self._step.name),
         )
         self._check_references(conformed)
         plan = self._plan(task, silver, conformed)
@@ -177,7 +160,7 @@ class ConformStep:
             partial(register_result, engine, RESULT, plan, silver, address=self._lake.address(self._table)),
             RESULT,
             engine=engine,
-            schemas=schemas,
+            schemas={self._table: conformed.schema, **schemas},
         )
         refused = refusal(outcomes)
         report = conformed.report
@@ -186,8 +169,7 @@ class ConformStep:
             if contract.repairs == "log":
                 self._commit_side(task, self._repairs, conformed.repairs, repairs_schema())
             committed = self._lake.commit(plan)
-        return StepOutcome(
-            status="done" if refused is None else "refused",
+        outcome = StepOutcome(
             rows_in=report.rows_in,
             rows_out=report.accepted,
             rows_rejected=report.quarantined + report.dropped,
@@ -196,13 +178,10 @@ class ConformStep:
             table_version=committed.version if refused is None else None,
             quality=tuple(outcomes),
             repairs=_repairs(compiled, conformed),
-            error_code=None if refused is None else "data.rule_broken",
-            error_message=None if refused is None else f"table {self._table}: {refused.message}",
-            error_hint=None
-            if refused is None
-            else "nothing was committed; mend the data or the contract, and run again",
             details=_details(conformed, task),
         )
+        hint = "nothing was committed; mend the data or the contract, and run again"
+        return outcome if refused is None else refused_by(refused, outcome, hint=hint)
 
     def _input(self, table: TableName) -> Snapshot:
         found = self._lake.find(table)
@@ -374,11 +353,6 @@ def _repairs(compiled: Compiled, conformed: Conformed) -> tuple[Repair, ...]:
 
 def _details(conformed: Conformed, task: _Task) -> dict[str, Json]:
     report = conformed.report
-    rejects: list[Json] = [
-        {"rule": c.rule, "column": c.column, "effect": c.effect, "rows": c.rows}
-        for c in report.counts
-        if c.effect in ("quarantine", "drop")
-    ]
     conflicts: list[Json] = [
         {"source": source, "row": row, "kept_source": kept, "kept_row": kept_row}
         for source, row, kept, kept_row in report.duplicates.samples
@@ -392,5 +366,5 @@ def _details(conformed: Conformed, task: _Task) -> dict[str, Json]:
         "duplicates_stale": report.duplicates.stale,
         "superseded": report.superseded,
         "conflicts": conflicts,
-        "rejects": rejects,
+        "rejects": rejects(report),
     }

@@ -26,7 +26,7 @@ from afluente.models.incremental import PartitionValue, compile_partitions, touc
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Step
 from afluente.runs.steps.inputs import Input, Inputs, stale_plan, step_gone
-from afluente.runs.steps.quality import ask_rules, refusal
+from afluente.runs.steps.quality import ask_rules, refusal, refused_by
 from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
@@ -116,18 +116,16 @@ class ModelStep:
         )
         refused = refusal(outcomes)
         version = self._lake.commit(plan).version if refused is None else None
-        return StepOutcome(
-            status="done" if refused is None else "refused",
+        outcome = StepOutcome(
             rows_in=sum(snapshot.rows for snapshot in snapshots.values()),
             rows_out=sum(file.rows for file in files),
             bytes=sum(file.size_bytes for file in files),
             table_version=version,
             quality=tuple(outcomes),
-            error_code=None if refused is None else "data.rule_broken",
-            error_message=None if refused is None else f"table {self._table}: {refused.message}",
-            error_hint=None if refused is None else "nothing was committed; mend the data or the model, and run again",
             details={"mode": mode, "partitions": None if partitions is None else len(partitions)},
         )
+        hint = "nothing was committed; mend the data or the model, and run again"
+        return outcome if refused is None else refused_by(refused, outcome, hint=hint)
 
     def _inputs(self, tables: Mapping[str, Input]) -> Inputs:
         return Inputs(self._model.text_sha256, self._workspace.project.timezone, tables)

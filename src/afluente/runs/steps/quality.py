@@ -7,6 +7,7 @@ second time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from afluente.models.parse import parse_query
 from afluente.models.spark_types import parse_type, quote
 from afluente.models.translate import translate
 from afluente.project.contract import Contract, Operator, QualityRule, Threshold
+from afluente.runs.outcome import StepOutcome
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.quality_outcomes import QualityOutcome
 
@@ -82,6 +84,17 @@ def implied_rules(contract: Contract) -> list[QualityRule]:
 def refusal(outcomes: Sequence[QualityOutcome]) -> QualityOutcome | None:
     """The first outcome that forbids the commit: an error-severity rule that failed or could not be executed."""
     return next((o for o in outcomes if o.severity == "error" and o.status != "passed"), None)
+
+
+def refused_by(rule: QualityOutcome, outcome: StepOutcome, *, hint: str) -> StepOutcome:
+    """The outcome of a step whose table a rule refuses."""
+    return replace(
+        outcome,
+        status="refused",
+        error_code="data.rule_broken",
+        error_message=f"table {rule.table}: {rule.message}",
+        error_hint=hint,
+    )
 
 
 def _translated(sql: str, contract: Contract, view: str, schemas: Mapping[TableName, pa.Schema]) -> str:

@@ -6,16 +6,16 @@ the same transaction number; a replay that was cut between both is finished by t
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from afluente.conform.compile import Compiled, compile_contract
+from afluente.conform.compile import Compiled
 from afluente.conform.engine_dialect import dialect_of
-from afluente.conform.execute import BronzeFile, Conformed, Folders, conform_files
+from afluente.conform.execute import BronzeFile, Conformed
 from afluente.conform.quarantine import quarantine_schema
 from afluente.conform.repairs import repairs_schema
 from afluente.core.errors import LakeError, RunError, UsageError
@@ -23,13 +23,13 @@ from afluente.core.nearest import did_you_mean
 from afluente.core.tables import DataFile, TableName
 from afluente.lake.plan import Commit
 from afluente.lake.snapshot import Snapshot
-from afluente.models.expression_text import translate_expression
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Plan, Step
+from afluente.runs.steps.conform_rows import conform_rows, rejects
 from afluente.runs.steps.planning import rule_tables
-from afluente.runs.steps.quality import ask_rules, refusal
+from afluente.runs.steps.quality import ask_rules, refusal, refused_by
 from afluente.runs.steps.replay_marks import FRESH, MOMENT_KEY, ORIGIN_KEY, QUARANTINE, TAKEN, Marks, same_origin
-from afluente.runs.steps.views import register_snapshot
+from afluente.runs.steps.views import register_result, register_snapshot
 from afluente.runs.steps.workspace import Workspace
 from afluente.state.json_value import Json
 
@@ -79,7 +79,6 @@ class ReplayStep:
         self._repairs = TableName("repairs", self._table.name)
         self._run_id = run_id
         self._app_id = self._lake.app_id(f"{KIND}:{self._table}")
-        self._stage = f"{self._lake.location.root}/.stage/{KIND}-{self._table.name}"
         self._progress = progress or (lambda _step, _done, _total: None)
         engine = workspace.engine
         self._dialect = dialect_of(engine)
@@ -108,23 +107,23 @@ class ReplayStep:
         if silver.transaction_version(self._app_id) >= version:
             return StepOutcome(status="done", rows_in=0, rows_out=0, rows_rejected=0)
         is_marked = quarantine.transaction_version(self._app_id) >= version
-        self._discard_stage()
         try:
-            return self._replay(quarantine, silver, version, moment, is_marked=is_marked)
+            with self._workspace.stage_folder(f"{KIND}-{self._table.name}") as stage:
+                return self._replay(quarantine, silver, version, moment, stage=stage, is_marked=is_marked)
         finally:
-            self._discard_stage()
             for name in (QUARANTINE, _BRONZE, TAKEN, FRESH, _EXISTING, _RESULT):
                 self._workspace.engine.drop(name)
 
     def _replay(
-        self, quarantine: Snapshot, silver: Snapshot, version: int, moment: str, *, is_marked: bool
+        self, quarantine: Snapshot, silver: Snapshot, version: int, moment: str, *, stage: str, is_marked: bool
     ) -> StepOutcome:
+        engine = self._workspace.engine
         waiting = self._register_quarantine(quarantine, moment if is_marked else None)
-        taken = self._take(moment if is_marked else None)
+        taken = self._take(stage, moment if is_marked else None)
         rows = sum(file.rows for file in taken)
         if not rows and not is_marked:
             return StepOutcome(status="unchanged", rows_in=0, rows_out=0, rows_rejected=0, details={"waiting": waiting})
-        compiled, conformed = self._conform(taken, silver, moment)
+        compiled, conformed = self._conform(stage, taken, silver, moment)
         if conformed.schema.names != silver.schema.names:
             raise RunError(
                 "replay.schema_changed",
@@ -135,9 +134,9 @@ class ReplayStep:
         outcomes = ask_rules(
             self._workspace,
             self._contract,
-            self._result_view(plan, silver),
+            partial(register_result, engine, _RESULT, plan, silver, address=self._lake.address(self._table)),
             _RESULT,
-            engine=self._workspace.engine,
+            engine=engine,
             schemas=self._schemas(plan.schema),
         )
         refused = refusal(outcomes)
@@ -149,16 +148,9 @@ class ReplayStep:
         if refused is not None:
             if is_marked:
                 self._lake.commit(self._plan(silver, (), version))
-            return StepOutcome(
-                status="refused",
-                rows_in=rows,
-                rows_out=0,
-                rows_rejected=rows,
-                quality=tuple(outcomes),
-                error_code="data.rule_broken",
-                error_message=f"table {self._table}: {refused.message}",
-                error_hint="no row was brought back; mend the data or the contract, and replay again",
-            )
+            outcome = StepOutcome(rows_in=rows, rows_out=0, rows_rejected=rows, quality=tuple(outcomes))
+            hint = "no row was brought back; mend the data or the contract, and replay again"
+            return refused_by(refused, outcome, hint=hint)
         if not is_marked:
             dropped = compiled if report.dropped else None
             self._marks.mark(quarantine, dropped, version=version, moment=moment, has_accepted=accepted > 0)
@@ -179,11 +171,7 @@ class ReplayStep:
                 "superseded": waiting - rows,
                 "dropped": report.dropped,
                 "duplicates": report.duplicates.rows,
-                "rejects": [
-                    {"rule": c.rule, "column": c.column, "effect": c.effect, "rows": c.rows}
-                    for c in report.counts
-                    if c.effect in ("quarantine", "drop")
-                ],
+                "rejects": rejects(report),
             },
         )
 
@@ -211,7 +199,7 @@ class ReplayStep:
         sql = f"SELECT count(*) AS n FROM {QUARANTINE} AS q WHERE {self._marks.is_asked(moment)}"
         return int(self._workspace.engine.query(sql).to_pylist()[0]["n"])
 
-    def _take(self, moment: str | None) -> list[DataFile]:
+    def _take(self, stage: str, moment: str | None) -> list[DataFile]:
         """The bronze rows of the quarantined ones, as files; rows whose file was superseded are in bronze no more."""
         source = self._contract.source
         if source is None:
@@ -222,46 +210,31 @@ class ReplayStep:
         origin = ", ".join(f"q.{name}" for name in ORIGIN_KEY)
         asked = f"(SELECT DISTINCT {origin} FROM {QUARANTINE} AS q WHERE {self._marks.is_asked(moment)})"
         sql = f"SELECT {columns} FROM {_BRONZE} AS b JOIN {asked} AS q ON {same_origin('b', 'q')}"
-        files = self._workspace.engine.write_parquet(sql, self._stage, schema=bronze.schema)
-        self._workspace.engine.register(TAKEN, [f"{self._stage}/{file.path}" for file in files], bronze.schema)
+        files = self._workspace.engine.write_parquet(sql, stage, schema=bronze.schema)
+        self._workspace.engine.register(TAKEN, [f"{stage}/{file.path}" for file in files], bronze.schema)
         return files
 
-    def _conform(self, taken: Sequence[DataFile], silver: Snapshot, moment: str) -> tuple[Compiled, Conformed]:
+    def _conform(
+        self, stage: str, taken: Sequence[DataFile], silver: Snapshot, moment: str
+    ) -> tuple[Compiled, Conformed]:
         contract = self._contract
         bronze = self._lake.snapshot(contract.source or self._table)
-        compiled = compile_contract(
-            contract,
-            bronze.schema,
-            self._dialect,
-            timezone=self._workspace.project.timezone,
-            translate=translate_expression,
-        )
         for table in self._others():
             register_snapshot(self._workspace.engine, table.view, self._lake.snapshot(table))
         existing = None
         if contract.write == "upsert":
             register_snapshot(self._workspace.engine, _EXISTING, silver)
             existing = _EXISTING
-        total = sum(file.rows for file in taken)
-        done = 0
-
-        def tell(rows: int) -> None:
-            nonlocal done
-            done += rows
-            self._progress(self._step.name, done, total)
-
-        conformed = conform_files(
-            self._workspace.engine,
-            compiled,
-            [BronzeFile(f"{self._stage}/{file.path}", file.rows) for file in taken],
+        return conform_rows(
+            self._workspace,
+            contract,
             bronze.schema,
-            Folders(*(self._lake.address(table) for table in (self._table, self._quarantine, self._repairs))),
+            [BronzeFile(f"{stage}/{file.path}", file.rows) for file in taken],
+            existing=existing,
             run_id=self._run_id,
             moment=moment,
-            existing=existing,
-            progress=tell,
+            progress=partial(self._progress, self._step.name),
         )
-        return compiled, conformed
 
     def _others(self) -> list[TableName]:
         contract = self._contract
@@ -288,20 +261,6 @@ class ReplayStep:
             run_id=self._run_id,
         )
 
-    def _result_view(self, plan: Commit, silver: Snapshot) -> Callable[[], None]:
-        def register() -> None:
-            kept = [(file.path, file.partition_values) for file in silver.live if file.path not in plan.removed]
-            files = [*kept, *((file.path, file.partition_values) for file in plan.files)]
-            self._workspace.engine.register(
-                _RESULT,
-                [f"{self._lake.address(self._table)}/{path}" for path, _ in files],
-                plan.schema,
-                partition_by=plan.partition_by,
-                partitions=[values for _, values in files],
-            )
-
-        return register
-
     def _register_fresh(self, compiled: Compiled, conformed: Conformed) -> None:
         folder = self._lake.address(self._quarantine)
         files = [f"{folder}/{file.path}" for file in conformed.quarantine]
@@ -324,12 +283,3 @@ class ReplayStep:
             )
 
         self._lake.write(self._repairs, planner)
-
-    def _discard_stage(self) -> None:
-        filesystem = self._lake.filesystem()
-        if filesystem is None:
-            shutil.rmtree(self._stage, ignore_errors=True)
-            return
-        key = self._lake.location.key(self._stage)
-        if filesystem.exists(key):
-            filesystem.rm(key, recursive=True)
