@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import subprocess
@@ -12,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from afluente.demo.transmissor.rush import database as central
 from afluente.demo.transmissor.rush.bystander import Bystander
 from afluente.demo.transmissor.rush.enrolled import enrol
 from afluente.demo.transmissor.rush.hub_process import HUB_NICENESS
-from afluente.demo.transmissor.rush.lists import LIST, changed_rows, seed, site_name, values
+from afluente.demo.transmissor.rush.lists import LIST, changed_rows, site_name, values
 
 DEFAULT_ROWS = 200
 DEFAULT_SITES = 5571

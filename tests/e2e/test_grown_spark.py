@@ -6,13 +6,9 @@ Spark itself does too. `AFLUENTE_PROOF=full` adds the real project olist and mor
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import secrets
 from dataclasses import dataclass, field
 
 from afluente_agent.protocol.messages import EnrolmentRequest, Fact, Heartbeat, Machine, RemedyDone, Spool

@@ -6,9 +6,6 @@ An answer is a value, MISSING or INVALID; `Repaired(value, rule)` is a value tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
 
 from afluente.project.contract import Column
 from tests.contract.conform.answer import INVALID, MISSING, Repaired

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import random
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.fleet_world.fleet_river import CATALOGUE, River, SENDINGS, SITES, State, TABLE, write_project
 from tests.spark_server import sail_server
 from tests.unit.fleet.loading.fleet_loading_world import COLUMNS
 
 from afluente.cli.fingerprint import fingerprint
 from afluente.cli.table_owner import owner_and_maker
-from afluente.core.clock import SystemClock
 from afluente.core.errors import LakeError
 from afluente.core.tables import TableName
 from afluente.engines.engine import Engine
 from afluente.engines.open import open_engine
-from afluente.fleet.bronze import LakeBronze
 from afluente.fleet.bronze_rows import bronze_schema
-from afluente.fleet.transmission import Transmission
 from afluente.lake.lake import Lake
 from afluente.project.load import check_project, load_project
 from afluente.project.settings import EngineSettings
 from afluente.runs.plan import Step
 from afluente.runs.steps.conform_step import ConformStep
-from afluente.runs.steps.present import present_files
 from afluente.runs.steps.workspace import Workspace
 
 CONTRACT = """apiVersion: v3.1.0
