@@ -7,9 +7,10 @@ outside; labels that are numbers are texts already, in the reader's language.
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import accumulate, pairwise
 
 from afluente.core.language import Language, Message
-from afluente.products.insights.insight import Insights
+from afluente.products.insights.insight import Insights, MonthFigures
 from afluente.products.insights.look import ACCENT, BAD, GOOD, INK, MUTED, QUIET, SCHEMA, SERIES, SOFT, config
 from afluente.products.insights.picture import (
     MILLION,
@@ -117,35 +118,14 @@ def _moved(found: Insights, language: Language) -> Picture | None:
     moved, before, month = found.moved, found.previous, found.month
     if moved is None or before is None or month is None:
         return None
-    steps = (
-        (Message("volume", "volume"), moved.volume),
-        (Message("composição", "mix"), moved.mix),
-        (Message("preço", "price"), moved.price),
-    )
-    rows: list[Spec] = []
-    level = moved.before
-
-    def add(label: str, low: Decimal, high: Decimal, text: str, kind: str) -> None:
-        row: Spec = {
-            "step": label,
-            "low": float(low),
-            "high": float(high),
-            "top": float(max(low, high)),
-            "text": text,
-            "kind": kind,
-        }
-        rows.append(row)
-
-    add(short_month(before.month, language), Decimal(), moved.before, short_money(moved.before, language), "total")
-    for name, value in steps:
-        sign = "+" if value > 0 else ""
-        kind = "up" if value >= 0 else "down"
-        add(name.say(language), level, level + value, f"{sign}{short_money(value, language)}", kind)
-        level += value
-    add(short_month(month.month, language), Decimal(), moved.after, short_money(moved.after, language), "total")
-    floor, ceiling = _room(moved.before, moved.after, level, *(Decimal(str(row["low"])) for row in rows[1:-1]))
-    for row in (rows[0], rows[-1]):
-        row["low"] = float(floor)
+    levels = list(accumulate((moved.volume, moved.mix, moved.price), initial=moved.before))
+    floor, ceiling = _room(moved.after, *levels)
+    names = (Message("volume", "volume"), Message("composição", "mix"), Message("preço", "price"))
+    rows = [
+        _total(before, floor, moved.before, language),
+        *(_step(name.say(language), *ends, language) for name, ends in zip(names, pairwise(levels), strict=True)),
+        _total(month, floor, moved.after, language),
+    ]
     order: list[Json] = [row["step"] for row in rows]
     colors: Json = {"domain": ["total", "up", "down"], "range": [QUIET, GOOD, BAD]}
     spec: Spec = {
@@ -189,6 +169,27 @@ def _moved(found: Insights, language: Language) -> Picture | None:
         language,
         spec,
     )
+
+
+def _total(month: MonthFigures, floor: Decimal, level: Decimal, language: Language) -> Spec:
+    return _bar(short_month(month.month, language), floor, level, short_money(level, language), "total")
+
+
+def _step(name: str, before: Decimal, after: Decimal, language: Language) -> Spec:
+    value = after - before
+    text = f"{'+' if value > 0 else ''}{short_money(value, language)}"
+    return _bar(name, before, after, text, "up" if value >= 0 else "down")
+
+
+def _bar(step: str, low: Decimal, high: Decimal, text: str, kind: str) -> Spec:
+    return {
+        "step": step,
+        "low": float(low),
+        "high": float(high),
+        "top": float(max(low, high)),
+        "text": text,
+        "kind": kind,
+    }
 
 
 def _room(*levels: Decimal) -> tuple[Decimal, Decimal]:
