@@ -163,3 +163,12 @@ def test_a_bucket_that_is_missing_is_said(s3_options: dict[str, str]) -> None:
     with pytest.raises(LakeError) as caught:
         write(lake, "append", [ONE])
     assert caught.value.hint
+
+
+def test_a_bucket_that_does_not_exist_is_told_in_a_line_and_not_tried_again(s3_options: dict[str, str]) -> None:
+    lake = Lake("s3://nenhum-balde/vendas", s3_options, "teste")
+    with pytest.raises(LakeError) as caught:
+        lake.find(TABLE)
+    assert caught.value.code == "lake.bucket_missing"
+    assert not caught.value.retryable
+    assert "<" not in caught.value.message

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from afluente.cli.machine import Finding
 from afluente.cli.opening import open_project
 from afluente.core.errors import AfluenteError, CheckFailed
+from afluente.core.tables import TableName
 
 if TYPE_CHECKING:
     from afluente.project.alert_settings import Channel
@@ -51,6 +52,7 @@ def _lake(workspace: Workspace) -> Finding:
         lake = workspace.lake
         if lake.location.is_local:
             return _writable("lake", Path(lake.location.root))
+        lake.find(TableName("bronze", "doctor"))
         count = len(lake.tables())
     except AfluenteError as error:
         return _bad("lake", error)

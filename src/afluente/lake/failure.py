@@ -28,6 +28,7 @@ _CREDENTIALS_TEXT = (
     "403 forbidden",
     "expiredtoken",
 )
+_NO_BUCKET_TEXT = ("nosuchbucket", "specified bucket does not exist", "containernotfound")
 _UNREACHABLE_TEXT = (
     "generic s3 error",
     "generic gcs error",
@@ -39,7 +40,6 @@ _UNREACHABLE_TEXT = (
     "timed out",
     "timeout",
     "dns error",
-    "nosuchbucket",
     "service unavailable",
 )
 _CORRUPTED_TEXT = ("json error", "no table metadata", "parquet error", "invalid json", "missing version", "checkpoint")
@@ -80,6 +80,12 @@ def describe(error: BaseException, doing: str) -> LakeError:
             "lake.credentials",
             f"{doing}: the object store refused the credentials ({reason})",
             hint="look at the lake's options in afluente.yaml and at the secrets they name",
+        )
+    if any(mark in lowered for mark in _NO_BUCKET_TEXT):
+        return LakeError(
+            "lake.bucket_missing",
+            f"{doing}: the bucket does not exist",
+            hint="make the bucket, or look at the lake's address in afluente.yaml",
         )
     if (
         isinstance(error, ConnectionError | TimeoutError)
@@ -129,5 +135,5 @@ def _is_of_a_library(error: Exception) -> bool:
 
 def _first_lines(text: str) -> str:
     lines = [line.strip(" ↳") for line in text.splitlines() if line.strip()]
-    kept = [line for line in lines[:8] if not re.match(r"\d+: |at ", line)]
+    kept = [line for line in lines[:8] if not re.match(r"\d+: |at |<", line)]
     return "; ".join(kept)[:400] or "no reason given"

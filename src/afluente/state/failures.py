@@ -5,6 +5,7 @@ Invariant: no statement, parameter or password of the driver's own text reaches 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -50,6 +51,7 @@ _SQLITE_FAILURES = (
     ),
 )
 
+_NO_DATABASE = re.compile(r'database ".*" does not exist')
 _POSTGRES_FAILURES = {
     "25006": ("state.read_only", "it cannot be written", "give the user of the state's URL the right to write", False),
     "42501": ("state.read_only", "permission is denied", "give the user of the state's URL the right to write", False),
@@ -70,6 +72,12 @@ def translate(error: DBAPIError, *, place: str) -> StateError:
     for marks, code, why, hint, retryable in _SQLITE_FAILURES:
         if any(mark in text for mark in marks):
             return StateError(code, f"the state database {place} failed: {why}", hint=hint, retryable=retryable)
+    if _NO_DATABASE.search(text):
+        return StateError(
+            "state.database_missing",
+            f"the state database {place} does not exist on its server",
+            hint="make it, CREATE DATABASE on that server, or mend `state` in afluente.yaml; its tables come by themselves",
+        )
     if error.connection_invalidated or (sqlstate is None and type(error.orig).__module__.startswith("psycopg")):
         return StateError(
             "state.unreachable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,6 +138,17 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     with pytest.raises(StateError) as caught:
         open_state(SQLITE, tmp_path)
     assert caught.value.code == "state.cannot_open"
+
+
+def test_a_database_that_does_not_exist_is_told_apart_from_a_server_that_is_away(
+    new_postgres: Callable[..., str], tmp_path: Path
+) -> None:
+    missing = sa.make_url(new_postgres()).set(database="nowhere").render_as_string(hide_password=False)
+    with pytest.raises(StateError) as caught:
+        open_state(missing, tmp_path)
+    assert caught.value.code == "state.database_missing"
+    assert "CREATE DATABASE" in caught.value.hint
+    assert not caught.value.retryable
 
 
 def test_a_server_that_does_not_answer_says_so_without_the_password(tmp_path: Path) -> None:

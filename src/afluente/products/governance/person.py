@@ -101,9 +101,10 @@ def read_subject(path: Path) -> dict[str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not JSON in UTF-8"
         raise UsageError(
             "erase.subject_file",
-            f"the subject file {path.name} cannot be read: {type(error).__name__}",
+            f"the subject file {path.name} cannot be read: {reason}",
             hint='write {"silver.clientes.cpf": "…"} as JSON',
         ) from None
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):

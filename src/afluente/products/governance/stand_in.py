@@ -14,6 +14,7 @@ from afluente.core.errors import RunError
 from afluente.project.contract import Contract
 
 _ATTEMPTS = 200
+_MOST_DIGITS_MORE = 2
 _SHORTEST_HEX = 16
 
 
@@ -26,17 +27,23 @@ def may_be_null(contract: Contract, name: str) -> bool:
 
 
 def stand_in(key: str, taken: Collection[str]) -> str:
-    """A random key in the shape of this one: digits for digits, and hex digits for hex digits in a long hex key."""
+    """A random key in the shape of this one: digits for digits, and hex digits for hex digits in a long hex key.
+
+    A number gets digits more where those of its length are taken, as people counted from 1 have it.
+    """
     bare = key.replace("-", "")
     is_hex = len(bare) >= _SHORTEST_HEX and all(letter in string.hexdigits for letter in bare)
-    for _ in range(_ATTEMPTS):
-        made = "".join(_other(letter, is_first=at == 0, is_hex=is_hex) for at, letter in enumerate(key))
-        if made not in taken and made != key:
-            return made
+    is_number = key.isascii() and key.isdigit()
+    for more in range(_MOST_DIGITS_MORE + 1 if is_number else 1):
+        shape = key + "0" * more
+        for _ in range(_ATTEMPTS):
+            made = "".join(_other(letter, is_first=at == 0, is_hex=is_hex) for at, letter in enumerate(shape))
+            if made not in taken and made != key:
+                return made
     raise RunError(
         "erase.no_stand_in",
         "no free key of the same shape was found to stand in for the person's",
-        hint="choose the policy delete for the tables that refer to the person",
+        hint="erase_person(..., policies={table: 'delete'}) in Python deletes the rows that refer to the person",
     )
 
 

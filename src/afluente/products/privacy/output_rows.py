@@ -215,7 +215,14 @@ def output_table(
             made[measure.name] = pa.array([_ratio(a, b, kind) for a, b in zip(above, below, strict=True)], kind)
     if output.segment is not None:
         made[share_column(output)] = pa.array([None if band is None else str(band) for band in bands], pa.string())
-    return pa.table({name: _cast(made[name], kind) for name, kind in types.items() if name in made})
+    told = [(column, made[column.name]) for column in contract.columns if column.name in made]
+    return pa.table({column.name: _cast(values, _told_type(column, values)) for column, values in told})
+
+
+def _told_type(column: Column, values: pa.Array | pa.ChunkedArray) -> pa.DataType:
+    """The contract's type; an exact sum stays exact where the contract says that it is a number and no more."""
+    is_any_number = column.logical_type == "number" and not column.physical_type
+    return values.type if is_any_number and pa.types.is_decimal(values.type) else column_type(column)
 
 
 def column_type(column: Column) -> pa.DataType:

@@ -43,6 +43,14 @@ def test_a_key_of_somebody_else_is_never_taken() -> None:
         stand_in("A3", {*taken, free})
 
 
+def test_a_number_gets_a_digit_more_where_all_of_its_length_are_taken() -> None:
+    taken = {str(number) for number in range(1, 400)}
+    made = stand_in("7", taken)
+    assert made not in taken
+    assert made.isdigit()
+    assert len(made) == 3
+
+
 def test_a_number_never_begins_with_zero() -> None:
     assert all(stand_in("1234", set())[0] != "0" for _ in range(50))
 

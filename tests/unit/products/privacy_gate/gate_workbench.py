@@ -116,10 +116,10 @@ def output(
     )
 
 
-def contract_of(made: Output) -> Contract:
+def contract_of(made: Output, *, is_typed: bool = True) -> Contract:
     logical = {"string": "string", "date": "date", "bigint": "integer"}
     columns = tuple(
-        Column(name, logical.get(kind, "number"), "", PLACE, physical_type=kind)  # type: ignore[arg-type]
+        Column(name, logical.get(kind, "number"), "", PLACE, physical_type=kind if is_typed else None)  # type: ignore[arg-type]
         for name, kind in output_columns(made, TYPES)
     )
     return Contract("vendas", "1.0.0", TableName("gold", "release_vendas"), columns, PLACE, "")
@@ -181,6 +181,7 @@ class Workbench:
         told: Sequence[Told] = (),
         days: tuple[date, date] | None = None,
         inspect: object = nothing_narrowed,
+        is_typed: bool = True,
     ) -> GatedOutput:
         asked = made or output()
         version = self.write(rows)
@@ -188,7 +189,7 @@ class Workbench:
             self.workspace,
             product_of(asked, policy),
             asked,
-            contract_of(asked),
+            contract_of(asked, is_typed=is_typed),
             at={FACTS: version},
             told=told,
             days=days,

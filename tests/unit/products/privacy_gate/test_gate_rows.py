@@ -135,3 +135,10 @@ def test_no_facts_make_an_empty_table(bench: Workbench) -> None:
 def test_an_output_without_places_tells_the_whole_or_nothing(bench: Workbench) -> None:
     gated = bench.gate([*sales("S1", 3), *sales("S2", 3), *sales("S2", 2, produto="p2")], output(places=()))
     assert [(row["produto"], row["clientes"]) for row in gated.table.to_pylist()] == [("p1", 6)]
+
+
+def test_money_stays_exact_where_the_contract_says_number_and_no_more(bench: Workbench) -> None:
+    rows = [sale for _ in range(7) for sale in sales("S1", 9, valor="0.10")]
+    (row,) = bench.gate(rows, output(places=()), is_typed=False).table.to_pylist()
+    assert row["receita"] == Decimal("6.30")
+    assert isinstance(row["preco_medio"], float)
