@@ -99,7 +99,7 @@ def project_parts(workspace: Workspace) -> HubParts:
     repository = open_updates(workspace)
     pulse = HubPulse(database, clock, free_bytes=landing.free_bytes)
     rollouts = RolloutDesk(database, clock, repository, rings=settings.rings)
-    draw_verdicts = partial(_diagnose, workspace)
+    draw_verdicts = partial(_diagnose, workspace, pulse)
     background += [
         repeating("pulse", PULSE_SECONDS, pulse.beat),
         repeating("rollouts", ROLLOUT_SECONDS, rollouts.tend),
@@ -109,7 +109,7 @@ def project_parts(workspace: Workspace) -> HubParts:
         background.append(repeating("updates", REFRESH_SECONDS, lambda: keep_fresh(repository, database, clock)))
     if settings.central is not None:
         background.append(_loading(workspace, settings.central, landing, admission, pulse, limits.loads_at_once))
-        keeper = open_keeper(workspace)
+        keeper = _keeper(workspace, landing)
         background += [
             repeating("bronze", BRONZE_SECONDS, keeper.keep_due),
             repeating("compaction", COMPACTION_SECONDS, keeper.compact_due),
@@ -138,6 +138,10 @@ def project_parts(workspace: Workspace) -> HubParts:
 
 def open_keeper(workspace: Workspace) -> BronzeKeeper:
     """What keeps the loaded transmissions in bronze of the project's lake."""
+    return _keeper(workspace, _landing(workspace))
+
+
+def _keeper(workspace: Workspace, landing: LandingStore) -> BronzeKeeper:
     from afluente.fleet.bronze_keeper import BronzeKeeper, KeeperSettings
 
     settings = fleet_settings(workspace)
@@ -145,7 +149,7 @@ def open_keeper(workspace: Workspace) -> BronzeKeeper:
         workspace.state,
         workspace.lake,
         clock=workspace.clock,
-        open_landed=_landing(workspace).open,
+        open_landed=landing.open,
         settings=KeeperSettings(
             age_seconds=settings.limits.bronze_seconds, expire_days=settings.retention.bronze_days or None
         ),
@@ -158,8 +162,12 @@ def _landing(workspace: Workspace) -> LandingStore:
     return LandingStore(fleet_folder(workspace) / "landing", read_landing_keys(Secret(workspace.secret(key))))
 
 
-def _diagnose(workspace: Workspace) -> list[Mapping[str, Json]]:
-    """Draw the verdicts of today, by the project's clock on the wall."""
+def _diagnose(workspace: Workspace, pulse: HubPulse) -> list[Mapping[str, Json]]:
+    """Draw the verdicts of today, by the project's clock on the wall.
+
+    The pulse goes first: agents that come as soon as a hub is back would hide the time in which it was away.
+    """
+    pulse.beat()
     at = workspace.clock.now()
     day = at.astimezone(ZoneInfo(workspace.project.timezone)).date()
     return [
