@@ -38,7 +38,7 @@ class PostgresServer:
 
     def start(self) -> None:
         options = f"-h 127.0.0.1 -p {self.port} -k {self.socket_folder} -c fsync=off -c max_connections=12"
-        self._control("start", "-w", "-o", options, "-l", str(self.folder / "log"))
+        self._control("start", "-w", "-t", "90", "-o", options, "-l", str(self.folder / "log"))
 
     def stop(self) -> None:
         self._control("stop", "-m", "immediate")

@@ -68,7 +68,7 @@ def test_a_good_version_goes_ring_by_ring_and_an_order_takes_it_back(fleet: Flee
 def test_a_bad_version_is_rolled_back_on_the_first_ring_and_the_second_never_sees_it(fleet: Fleet, mode: str) -> None:
     for site, ring in (("a", "canary"), ("b", "canary"), ("c", "general")):
         fleet.enrol(site, ring)
-        fleet.watch(site)
+        fleet.watch(site, trying=mode)
     fleet.until(lambda: len(fleet.seen) == 3, "first heartbeats")
     start(fleet, "1.1.0", mode)
     fleet.until(lambda: all(fleet.pointer(site).is_bad("1.1.0") for site in "ab"), "the roll back")

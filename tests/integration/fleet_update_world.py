@@ -30,8 +30,13 @@ from afluente.fleet.updates import UpdateRepository
 from afluente.state.database import Database
 
 WATCHER = Path(__file__).with_name("fleet_update_watcher.py")
-PATIENCE_SECONDS = 180.0
-RULE = {"reach_hub_seconds": 25.0, "hang_seconds": 10.0}
+PATIENCE_SECONDS = 240.0
+PATIENT_RULE = {"reach_hub_seconds": 180.0, "hang_seconds": 180.0}
+RULES = {
+    "hang": PATIENT_RULE | {"hang_seconds": 10.0},
+    "no_hub": PATIENT_RULE | {"reach_hub_seconds": 15.0},
+}
+"""The time after which a version is given up is short only where that is what the test waits for."""
 
 TOY = """
 import json, os, signal, sys, threading, time
@@ -124,8 +129,9 @@ class Fleet:
         toy = {"hub": self.url, "site": site, "agent": answer.agent, "hub_keys": self.signer.public_keys}
         (folder.root / "toy.json").write_text(json.dumps(toy))
 
-    def watch(self, site: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(WATCHER), str(self.home(site)), str(self.root / "toy-1.0.0"), json.dumps(RULE)]
+    def watch(self, site: str, *, trying: str = "good") -> subprocess.Popen[bytes]:
+        rule = json.dumps(RULES.get(trying, PATIENT_RULE))
+        command = [sys.executable, str(WATCHER), str(self.home(site)), str(self.root / "toy-1.0.0"), rule]
         process = subprocess.Popen(command, env={**_environment(), "PYTHONUNBUFFERED": "1"})
         self.watchers.append(process)
         return process

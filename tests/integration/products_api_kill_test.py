@@ -3,24 +3,51 @@
 from __future__ import annotations
 
 import os
+import queue
 import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from afluente.demo.loopback.partner_api import PartnerApi
-from afluente.demo.loopback.partner_behaviour import Fault
+from afluente.demo.loopback.partner_behaviour import Answered, Asked, Fault, PartnerBehaviour
 from tests.integration.products_api_received import assert_exactly_once
 from tests.integration.products_delivery_package import make_package
+from tests.until import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 SENDER = Path(__file__).with_name("products_api_sender.py")
 ROWS = 200
 FAULTS = ("cut_before", "cut_after", "error_after", "in_flight", "busy", "twice")
+
+
+class Killing(PartnerBehaviour):
+    """Kills the sender at the request it is aimed at, before it is carried out or after, and answers nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._pid: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._left, self._is_after = 0, False
+
+    def aim(self, left: int, *, is_after: bool) -> None:
+        """At the request that comes so many requests from now; 0 is none."""
+        self._left, self._is_after = left, is_after
+        self._pid = queue.SimpleQueue()
+
+    def tell(self, pid: int) -> None:
+        self._pid.put(pid)
+
+    def answer(self, asked: Asked) -> Answered:
+        self._left -= 1
+        if self._left:
+            return super().answer(asked)
+        if self._is_after:
+            super().answer(asked)
+        os.kill(self._pid.get(timeout=PATIENCE_SECONDS), signal.SIGKILL)
+        return Answered(0, is_sent=False)
 
 
 def start(root: Path, url: str) -> subprocess.Popen[str]:
@@ -39,25 +66,21 @@ def test_a_sender_killed_anywhere_delivers_each_chunk_exactly_once(tmp_path: Pat
     folder = tmp_path / "received"
     scratch = tmp_path / ".afluente" / "spill" / "api"
     kills, most_left = 0, 0
+    partner_kills = Killing(folder)
+    partner_kills.inject(*(Fault(chance.choice(FAULTS)) for _ in range(25)))
     with PartnerApi(folder) as partner:
-        partner.behaviour.inject(*(Fault(chance.choice(FAULTS)) for _ in range(25)))
+        partner._server.behaviour = partner_kills
         while True:
+            partner_kills.aim(chance.randint(1, 12) if kills < 6 else 0, is_after=chance.random() < 0.5)
             sender = start(tmp_path, partner.url)
-            assert sender.stdout is not None
-            with sender:
-                sender.stdout.readline()
-                wanted = len(partner.behaviour.seen) + chance.randint(1, 12)
-                while kills < 6 and sender.poll() is None and len(partner.behaviour.seen) < wanted:
-                    time.sleep(0.001)
-                time.sleep(chance.random() * 0.01)
-                if kills < 6 and sender.poll() is None:
-                    os.kill(sender.pid, signal.SIGKILL)
-                    kills += 1
+            partner_kills.tell(sender.pid)
+            sender.communicate()
             left = len(list(scratch.iterdir())) if scratch.exists() else 0
             most_left = max(most_left, left)
             if sender.returncode == 0:
                 break
             assert sender.returncode == -signal.SIGKILL
+            kills += 1
     assert kills >= 3
     assert most_left > 0
     assert left == 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from dataclasses import replace
 from email import message_from_bytes, policy
@@ -22,9 +22,10 @@ import pytest
 import sqlalchemy as sa
 from tests.integration.watch_notifier import BEGINNING
 from tests.unit.watch.watched_project import NOW, clock_of, happen, watched
+from tests.until import PATIENCE_SECONDS
 
 from afluente.core.clock import SetClock
-from afluente.demo.loopback.mail_server import MailInbox, MailLogin
+from afluente.demo.loopback.mail_server import MailFault, MailInbox, MailLogin
 from afluente.state import events
 from afluente.state.database import Database
 from afluente.state.schema import OUTBOX
@@ -226,17 +227,41 @@ def test_two_notifiers_at_once_send_each_notice_once(tmp_path: Path, database: D
     assert set(subjects.values()) == {1}
 
 
+class KillingInbox(MailInbox):
+    """Kills the notifier at the mail it is aimed at, which it keeps or does not."""
+
+    _left = 0
+
+    def aim(self, left: int, *, fault: MailFault) -> None:
+        """At the mail that comes so many mails from now; 0 is none."""
+        self._left, self._fault = left, fault
+        self._pid: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def tell(self, pid: int) -> None:
+        self._pid.put(pid)
+
+    def _take(self, *kinds: MailFault) -> MailFault | None:
+        if "drop_after" not in kinds:
+            return None
+        self._left -= 1
+        if self._left:
+            return None
+        os.kill(self._pid.get(timeout=PATIENCE_SECONDS), signal.SIGKILL)
+        return self._fault
+
+
 def test_a_notifier_killed_anywhere_loses_no_notice(tmp_path: Path, database: Database) -> None:
     chance = random.Random(7)
     inbox = tmp_path / "inbox"
     alerts_count, kills = 24, 0
-    with MailInbox(inbox) as server:
+    with KillingInbox(inbox) as server:
         watched(tmp_path, database, channels=mail_to(server.port), settings="  repeat_hours: 100000\n")
         with database.write() as connection:
             for number in range(alerts_count):
                 subject, payload = f"delivery/p#1/d{number}", {"error_code": "delivery.refused", "is_final": True}
                 events.append(connection, at=BEGINNING, kind="delivery.failed", subject=subject, payload=payload)
         for attempt in range(60):
+            server.aim(chance.randint(1, 5) if kills < 8 else 0, fault=chance.choice(["drop_before", "drop_after"]))
             process = subprocess.Popen(
                 [sys.executable, str(NOTIFIER), str(tmp_path), str(attempt * 7200)],
                 cwd=ROOT,
@@ -244,19 +269,12 @@ def test_a_notifier_killed_anywhere_loses_no_notice(tmp_path: Path, database: Da
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            assert process.stdout is not None
-            with process:
-                process.stdout.readline()
-                wanted = len(list(inbox.glob("*.eml"))) + chance.randint(0, 4)
-                while kills < 8 and process.poll() is None and len(list(inbox.glob("*.eml"))) < wanted:
-                    time.sleep(0.001)
-                time.sleep(chance.random() * 0.02)
-                if kills < 8 and process.poll() is None:
-                    os.kill(process.pid, signal.SIGKILL)
-                    kills += 1
+            server.tell(process.pid)
+            process.communicate()
             if process.returncode == 0:
                 break
             assert process.returncode == -signal.SIGKILL
+            kills += 1
     assert kills >= 4
     messages = received(inbox)
     by_id = Counter(str(message["Message-ID"]) for message in messages)

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 120
 
 
 class Watched:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, reach_hub_seconds: float = 300) -> None:
         self.folder = UpdateFolder(root / "agent")
         self.folder.root.mkdir()
         self.root = root
@@ -37,7 +37,7 @@ class Watched:
             installed_version="1.0.0",
             arguments=[],
             leave=lambda code, **evidence: self.facts.append((code, {k: str(v) for k, v in evidence.items()})),
-            rule=TrialRule(reach_hub_seconds=3, settle_seconds=0.1, hang_seconds=60, most_exits=2),
+            rule=TrialRule(reach_hub_seconds=reach_hub_seconds, settle_seconds=0.1, hang_seconds=300, most_exits=2),
             pace=Pace(0.05, 5, 0.05, 0.1),
         )
 
@@ -85,7 +85,8 @@ def test_a_version_that_ends_whatever_it_says_is_a_crash(watched: Watched, statu
     goes_back(watched, "crash")
 
 
-def test_a_version_that_says_another_one_runs_does_not_go_on_for_ever(watched: Watched) -> None:
+def test_a_version_that_says_another_one_runs_does_not_go_on_for_ever(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, reach_hub_seconds=3)
     watched.put("1.1.0", f"raise SystemExit({EXIT_ALREADY_RUNNING})")
     goes_back(watched, "no_hub")
 
