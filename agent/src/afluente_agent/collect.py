@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ async def _collect(
     try:
         async with _first_that_answers(by) as (connection, address):
             version = (await read_installation(connection)).version
-            freshness = await _freshness(connection)
+            freshness = await _freshness(connection, today=datetime.fromtimestamp(by.now(), UTC).date())
         fitting = catalogue.for_version(version)
         queries = [one for one in fitting if only in ("", one.name)]
         rows = lists = 0
@@ -212,12 +213,12 @@ def _not_for(version: str, lists: tuple[str, ...]) -> CatalogueError:
     )
 
 
-async def _freshness(connection: asyncpg.Connection) -> Mapping[str, str]:
+async def _freshness(connection: asyncpg.Connection, *, today: date) -> Mapping[str, str]:
     """By health unit; nothing where PEC does not let it be read, which stops no list."""
     import asyncpg
 
     try:
-        return await newest_days(connection)
+        return await newest_days(connection, today=today)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         return {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import asyncpg
@@ -25,10 +26,10 @@ def installed(address: PecAddress) -> Installation:
     return asyncio.run(inner())
 
 
-def fresh(address: PecAddress) -> dict[str, str]:
+def fresh(address: PecAddress, today: date = date(2026, 9, 30)) -> dict[str, str]:
     async def inner() -> dict[str, str]:
         async with connected(address) as connection:
-            return await newest_days(connection)
+            return await newest_days(connection, today=today)
 
     return asyncio.run(inner())
 
@@ -104,6 +105,13 @@ def test_the_newest_day_of_each_unit(pec: PecAddress) -> None:
     found = fresh(pec)
     assert list(found) == ["2000137", "2000274", "2000411", "2000548"]
     assert all("20260801" < day <= "20260930" for day in found.values())
+
+
+def test_days_are_judged_by_the_hubs_time_and_not_by_the_clock_of_pecs_machine(pec: PecAddress) -> None:
+    early = fresh(pec, date(2026, 7, 15))
+    assert list(early) == list(fresh(pec))
+    assert all(day <= "20260716" for day in early.values())
+    assert fresh(pec, date(2090, 1, 1)) == fresh(pec)
 
 
 def test_the_year_3000_and_days_to_come_are_no_days(pec: PecAddress, as_owner: Callable[[str], None]) -> None:
