@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -179,6 +180,13 @@ class ZipMembers:
                 "source.unpacks_too_large",
                 f"{unit} holds {len(infos)} files, more than {bounds.max_members}",
                 hint="choose among them with the option members",
+            )
+        names = Counter(info.filename for info in infos)
+        if repeated := next((name for name, times in names.items() if times > 1), None):
+            raise SourceError(
+                "source.repeated_member",
+                f"{unit} holds '{repeated}' {names[repeated]} times",
+                hint="pack each file under a name of its own, so that none hides another",
             )
         self._infos = {info.filename: info for info in sorted(infos, key=lambda info: info.filename)}
         self._meter = _Meter(bounds, unit, sum(info.compress_size for info in infos))

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import random
+import tempfile
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -18,9 +19,11 @@ import pytest
 
 from afluente.core.errors import CheckFailed, SourceError
 from afluente.project.settings import SourceSettings
+from afluente.sources.files.listing import list_files
 from afluente.sources.files.read import Files, FilesSource
 from afluente.sources.source import Landed, Reject, SourceContext
 
+_NOBODY = 65534
 Settings = Callable[..., SourceSettings]
 Open = Callable[..., FilesSource]
 
@@ -146,6 +149,48 @@ def test_several_patterns_share_one_base(folder: Path, source: Open) -> None:
     assert [landed.source for landed in found] == ["a/x.csv", "b/x.csv"]
 
 
+def test_folders_that_lead_back_to_themselves_are_entered_once(folder: Path, source: Open) -> None:
+    (folder / "a.csv").write_text("a\n1\n")
+    (folder / "2026").mkdir()
+    (folder / "2026" / "b.csv").write_text("a\n2\n")
+    for name in ("again", "and_again", "2026/up"):
+        (folder / name).symlink_to(folder)
+    (folder / "itself.csv").symlink_to(folder / "itself.csv")
+    assert [landed.source for landed in source("dados/**/*.csv").read({})] == ["2026/b.csv", "a.csv"]
+
+
+def test_what_is_no_file_is_left_out_of_a_pattern(folder: Path, source: Open) -> None:
+    (folder / "a.csv").write_text("a\n1\n")
+    (folder / ".partial.csv").write_text("a\n2\n")
+    (folder / "folder.csv").mkdir()
+    (folder / "nowhere.csv").symlink_to(folder / "gone")
+    os.mkfifo(folder / "pipe.csv")
+    for pattern in ("dados/*.csv", "dados/**", "**/*.csv", "d*/[ab].csv", "dados/*"):
+        assert [landed.source.rpartition("/")[2] for landed in source(pattern).read({})] == ["a.csv"]
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "**/*.csv"])
+def test_a_folder_that_cannot_be_listed_is_an_error_and_no_file_less(pattern: str) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        closed = Path(place) / "closed"
+        closed.mkdir()
+        (closed / "a.csv").write_text("a\n1\n")
+        (Path(place) / "b.csv").write_text("a\n2\n")
+        closed.chmod(0)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(_NOBODY)
+        try:
+            with pytest.raises(SourceError) as raised:
+                list_files([f"closed/{pattern}", f"**/{pattern}"], Path(place), is_optional=True)
+        finally:
+            os.seteuid(user)
+            closed.chmod(0o755)
+    assert raised.value.code == "source.file_unreadable"
+    assert "closed" in str(raised.value)
+
+
 def test_a_missing_file_names_the_nearest(folder: Path, source: Open) -> None:
     (folder / "pedidos.csv").write_text("x\n1\n")
     error = error_of(source("dados/pedido.csv"))
@@ -253,6 +298,14 @@ def test_the_members_of_a_zip_are_one_unit_with_united_columns(folder: Path, sou
     assert [reject.source_row for reject in rejects_of(files)] == [2]
     assert error_of(source()).code == "source.format_unknown"
     assert error_of(source(members="*.xls")).code == "source.no_members"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_with_two_files_of_one_name_is_refused_and_hides_no_row(folder: Path, source: Open) -> None:
+    with zipfile.ZipFile(folder / "a.zip", "w") as packed:
+        packed.writestr("a.csv", "x\n1\n")
+        packed.writestr("a.csv", "x\n2\n")
+    assert error_of(source(format="csv")).code == "source.repeated_member"
 
 
 def test_a_file_that_unpacks_beyond_the_bounds_is_refused(folder: Path, source: Open) -> None:

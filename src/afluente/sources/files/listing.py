@@ -1,11 +1,16 @@
-"""Which files a source's patterns mean now, each with an identity that does not depend on where the folder lies."""
+"""Which files a source's patterns mean now, each with an identity that does not depend on where the folder lies.
+
+Invariant: a folder that leads back to one above it is not entered again, and one that cannot be listed is an error:
+files are never left out in silence.
+"""
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from pathlib import Path
 
 from afluente.core.errors import SourceError
@@ -30,16 +35,19 @@ def list_files(patterns: Sequence[str], root: Path, *, is_optional: bool) -> lis
     base = os.path.commonpath([_fixed_folder(pattern) for pattern in full])
     found: dict[str, FoundFile] = {}
     for written, pattern in zip(patterns, full, strict=True):
-        paths = _match(pattern)
-        if not paths and not is_optional:
-            raise _missing(written, pattern)
-        for path in paths:
-            try:
-                stat = path.stat()
-            except FileNotFoundError:
-                continue
-            identity = _text(path.relative_to(base).as_posix())
-            found[identity] = FoundFile(path, identity, stat.st_size, stat.st_mtime_ns)
+        try:
+            paths = _match(pattern)
+            if not paths and not is_optional:
+                raise _missing(written, pattern)
+            for path in paths:
+                try:
+                    stat = path.stat()
+                except FileNotFoundError:
+                    continue
+                identity = _text(path.relative_to(base).as_posix())
+                found[identity] = FoundFile(path, identity, stat.st_size, stat.st_mtime_ns)
+        except PermissionError as error:
+            raise _unreadable(written, error) from error
     return [found[identity] for identity in sorted(found)]
 
 
@@ -49,7 +57,32 @@ def _match(pattern: str) -> list[Path]:
         return [literal]
     if not any(character in pattern for character in _MAGIC):
         return []
-    return [Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file()]  # noqa: PTH207
+    folder = Path(_fixed_folder(pattern))
+    if not folder.is_dir():
+        return []
+    return list(dict.fromkeys(_descend(folder, literal.relative_to(folder).parts, (_place(folder),))))
+
+
+def _descend(folder: Path, parts: Sequence[str], above: Sequence[tuple[int, int]]) -> Iterator[Path]:
+    """The files under a folder that the rest of a pattern means. `above` are the folders on the way, itself included."""
+    first, *rest = parts
+    if first == "**":
+        yield from _descend(folder, rest or ("*",), above)
+    matches = re.compile(translate("*" if first == "**" else first)).match
+    for name in sorted(entry.name for entry in os.scandir(folder)):
+        if not matches(name) or (name.startswith(".") and not first.startswith(".")):
+            continue
+        path = folder / name
+        if first != "**" and not rest:
+            if path.is_file():
+                yield path
+        elif path.is_dir() and (place := _place(path)) not in above:
+            yield from _descend(path, parts if first == "**" else rest, (*above, place))
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _fixed_folder(pattern: str) -> str:
@@ -69,6 +102,15 @@ def _missing(written: str, pattern: str) -> SourceError:
     else:
         hint = f"the folder '{_nearest_existing(folder)}' exists, and nothing deeper of the path"
     return SourceError("source.file_missing", f"no file matches '{written}'", hint=hint)
+
+
+def _unreadable(written: str, error: OSError) -> SourceError:
+    name = _text(str(error.filename))
+    return SourceError(
+        "source.file_unreadable",
+        f"'{written}' cannot be listed: {name}: {error.strerror}",
+        hint="give the user that runs afluente the right to list the folder, or write a pattern that leaves it out",
+    )
 
 
 def _text(name: str) -> str:
