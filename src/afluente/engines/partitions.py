@@ -5,7 +5,7 @@ Invariant: a null is None and never an empty string; an empty string is refused,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -38,6 +38,21 @@ def check_partition_columns(schema: pa.Schema, partition_by: Sequence[str]) -> N
             "engine.type_unsupported",
             "every column is a partition column, so the files would have none",
             hint="leave at least one column out of the partition columns",
+        )
+
+
+def check_partitions(
+    view: str,
+    files: Sequence[str],
+    schema: pa.Schema,
+    partition_by: Sequence[str],
+    partitions: Sequence[Mapping[str, str | None]],
+) -> None:
+    """Raise EngineError when a table cannot be partitioned so, or not every file has its partition values."""
+    check_partition_columns(schema, partition_by)
+    if len(partitions) != len(files):
+        raise EngineError(
+            "engine.snapshot_invalid", f"{view} has {len(files)} files and partition values for {len(partitions)}"
         )
 
 

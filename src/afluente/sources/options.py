@@ -6,7 +6,7 @@ Invariant: an option that no method asked for is a mistake, so nothing a user wr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, Self
 
 from afluente.core.errors import CheckFailed, Place, Problem
 from afluente.core.nearest import did_you_mean
@@ -33,11 +33,10 @@ class Options:
     Each method returns a usable value even when it records a problem. Codes start with the noun.
     """
 
-    def __init__(
-        self, settings: Named, given: Mapping[str, Given] | None = None, *, inside: str = "", noun: str = "source"
-    ) -> None:
+    noun = "source"
+
+    def __init__(self, settings: Named, given: Mapping[str, Given] | None = None, *, inside: str = "") -> None:
         self._settings = settings
-        self._noun = noun
         self._given = dict(settings.options if given is None else given)
         self._inside = inside
         self._known: set[str] = set()
@@ -45,8 +44,8 @@ class Options:
 
     def refuse(self, message: str, hint: str = "", *, code: str = "option_invalid") -> None:
         """Record a mistake that concerns more than one option, or a value's meaning."""
-        text = f"{self._noun} {self._settings.name}: {message}"
-        self.problems.append(Problem(self._settings.place, f"{self._noun}.{code}", text, hint))
+        text = f"{self.noun} {self._settings.name}: {message}"
+        self.problems.append(Problem(self._settings.place, f"{self.noun}.{code}", text, hint))
 
     def has(self, name: str) -> bool:
         self._known.add(name)
@@ -59,12 +58,14 @@ class Options:
     def _label(self, name: str) -> str:
         return f"option '{self._inside}{name}'"
 
-    def _wrong(self, name: str, expected: str, value: Given) -> None:
+    def _wrong(self, name: str, expected: str, value: Given, *, example: str = "") -> None:
         shown = "a secret" if isinstance(value, SecretReference) else repr(value)
-        self.refuse(f"{self._label(name)} is {shown}, which is not {expected}")
+        hint = f"{name}: {example}" if example else ""
+        self.refuse(f"{self._label(name)} is {shown}, which is not {expected}", hint)
 
     def _missing(self, name: str) -> None:
-        self.refuse(f"{self._label(name)} is missing", f"add {name}: to the {self._noun}", code="option_missing")
+        inside = self._inside.rstrip(".") or f"the {self.noun}"
+        self.refuse(f"{self._label(name)} is missing", f"add {name}: to {inside}", code="option_missing")
 
     def text(self, name: str, default: str = "", *, required: bool = False) -> str:
         value = self._take(name)
@@ -171,15 +172,15 @@ class Options:
                 self.refuse(f"{self._label(f'{name}.{key}')} is {item!r}, which is not a single value")
         return found
 
-    def section(self, name: str) -> Options | None:
+    def section(self, name: str, *, example: str = "") -> Self | None:
         """A mapping with options of its own; `finish` it too. None when absent or not a mapping."""
         value = self._take(name)
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            self._wrong(name, "a mapping", value)
+            self._wrong(name, "a mapping", value, example=example)
             return None
-        section = Options(self._settings, value, inside=f"{self._inside}{name}.", noun=self._noun)
+        section = type(self)(self._settings, value, inside=f"{self._inside}{name}.")
         section.problems = self.problems
         return section
 

@@ -22,7 +22,7 @@ from afluente.engines.duckdb.register import NAIVE_QUERY, aware_columns, empty_v
 from afluente.engines.duckdb.types import name_type, quote, text_list
 from afluente.engines.duckdb.write import write_files
 from afluente.engines.engine import Capabilities
-from afluente.engines.partitions import check_partition_columns
+from afluente.engines.partitions import check_partitions
 
 
 class DuckDBEngine:
@@ -49,12 +49,7 @@ class DuckDBEngine:
         file_column: str = "",
     ) -> None:
         if partition_by:
-            check_partition_columns(schema, partition_by)
-            if len(partitions) != len(files):
-                raise EngineError(
-                    "engine.snapshot_invalid",
-                    f"{view} has {len(files)} files and partition values for {len(partitions)}",
-                )
+            check_partitions(view, files, schema, partition_by, partitions)
         sql = empty_view(schema, file_column)
         if files:
             paths = [file.removeprefix("file://") for file in files]

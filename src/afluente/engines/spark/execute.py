@@ -21,7 +21,7 @@ from afluente.core.errors import EngineError
 from afluente.core.tables import DataFile
 from afluente.engines.arrow import plain_batch, plain_schema, plain_table
 from afluente.engines.engine import Capabilities
-from afluente.engines.partitions import check_partition_columns
+from afluente.engines.partitions import check_partitions
 from afluente.engines.spark.errors import translated
 from afluente.engines.spark.register import empty_frame, file_frame
 from afluente.engines.spark.types import columns_text, quote
@@ -65,12 +65,7 @@ class SparkEngine:
         file_column: str = "",
     ) -> None:
         if partition_by:
-            check_partition_columns(schema, partition_by)
-            if len(partitions) != len(files):
-                raise EngineError(
-                    "engine.snapshot_invalid",
-                    f"{view} has {len(files)} files and partition values for {len(partitions)}",
-                )
+            check_partitions(view, files, schema, partition_by, partitions)
         self.drop(view)
         paths = [file.removeprefix("file://") for file in files]
         if not paths:

@@ -5,10 +5,6 @@ Invariant: an option that no method asked for is a mistake, and a secret is neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from afluente.project.option import Option
-from afluente.project.product import DeliverySettings
 from afluente.project.secret_reference import SecretReference
 from afluente.sources.options import Options
 
@@ -16,22 +12,7 @@ from afluente.sources.options import Options
 class DeliveryOptions(Options):
     """The options of one delivery, read as a source's are, with codes `delivery.option_*`."""
 
-    def __init__(
-        self, settings: DeliverySettings, given: Mapping[str, Option] | None = None, *, inside: str = ""
-    ) -> None:
-        super().__init__(settings, given, inside=inside, noun="delivery")
-        self._delivery = settings
-
-    def section(self, name: str) -> DeliveryOptions | None:
-        value = self._take(name)
-        if value is None:
-            return None
-        if not isinstance(value, Mapping):
-            self._wrong(name, "a mapping", value)
-            return None
-        section = DeliveryOptions(self._delivery, value, inside=f"{self._inside}{name}.")
-        section.problems = self.problems
-        return section
+    noun = "delivery"
 
     def texts_or_secrets(self, name: str, *, required: bool = False) -> tuple[str | SecretReference, ...]:
         """One text or secret, or a list of them."""
