@@ -12,6 +12,9 @@ import pytest
 
 from tests.e2e.grown import COMMAND, IS_FULL, assert_equal_lakes, make_project, run, tables
 
+TRIES = 3
+"""What is spilled for moments only may be missed."""
+
 
 def spilled_bytes(folder: Path) -> int:
     """What lies in the spill folder at this moment; DuckDB clears it as it goes."""
@@ -41,12 +44,14 @@ def run_watched(project: Path) -> tuple[int, str]:
 
 def check_limit(folder: Path, *, rows: int, limit: str) -> None:
     free = make_project("ouchhungry", folder / "free", rows=rows)
-    bound = make_project(
-        "ouchhungry", folder / "bound", rows=rows, engine=f"{{duckdb: {{memory_limit: {limit}, threads: 2}}}}"
-    )
+    engine = f"{{duckdb: {{memory_limit: {limit}, threads: 2}}}}"
     run(free)
-    most, said = run_watched(bound)
-    assert f"engine duckdb {duckdb.__version__}" in said
+    for attempt in range(TRIES):
+        bound = make_project("ouchhungry", folder / f"bound{attempt}", rows=rows, engine=engine)
+        most, said = run_watched(bound)
+        assert f"engine duckdb {duckdb.__version__}" in said
+        if most:
+            break
     assert most > 0, "nothing was spilled"
     assert not spilled_bytes(bound / ".afluente" / "spill"), "the spill folder is left empty"
     assert_equal_lakes(tables(str(bound / "lake")), tables(str(free / "lake")))

@@ -176,9 +176,12 @@ def accepting(*, first: bytes = b"", is_cut: bool = False, is_reset: bool = Fals
 
 
 def closed_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    """A port that nobody listens on, and that nobody else gets while this process lives: it is bound."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    port = int(bound.getsockname()[1])
+    bound.detach()
+    return port
 
 
 @dataclass

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import asyncpg
 import psycopg
-
-from tests.fleet_world.doctor_line import closed_port
 from tests.fleet_world.pec import PecSize, build_pec
+
+from afluente.demo.transmissor.postgres import free_port
 
 READER, PASSWORD = "esus_leitura", "leitura-s3nha"
 ACCESS = """
@@ -74,7 +74,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         made.ensure_pgdata_inited()
         data, sockets = Path(made.pgdata), Path(folder)
         (data / "pg_hba.conf").write_text(ACCESS)
-        server = PostgresServer(data, sockets, Path(made.bin_path), made.system_user, closed_port())
+        server = PostgresServer(data, sockets, Path(made.bin_path), made.system_user, free_port())
         server.start()
         try:
             with server.admin() as connection:

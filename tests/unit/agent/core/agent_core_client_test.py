@@ -21,6 +21,7 @@ from afluente_agent.identity import IdentityStore
 from afluente_agent.protocol.messages import KeyAnswer, KeyRequest
 from afluente_agent.settings import DataFolder, SettingsStore
 from afluente_agent.signer import signed_headers
+from tests.fleet_world.doctor_line import closed_port
 from tests.unit.agent.core.small_hub import SmallHub
 from tests.until import PATIENCE_SECONDS
 
@@ -150,12 +151,6 @@ def test_a_page_of_a_portal_is_not_taken_for_the_hub(hub: SmallHub, enrolled: Da
     assert caught.value.code == "hub.answer"
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def failure_of(client: HubClient) -> Failure:
     with client, pytest.raises(UnreachableError):
         client.request("GET", "/v1/anything")
@@ -167,12 +162,12 @@ def test_a_name_that_does_not_resolve_is_dns(enrolled: DataFolder) -> None:
 
 
 def test_a_closed_port_is_refused(enrolled: DataFolder) -> None:
-    failure = failure_of(opened(enrolled, hub=f"http://127.0.0.1:{free_port()}"))
+    failure = failure_of(opened(enrolled, hub=f"http://127.0.0.1:{closed_port()}"))
     assert (failure.code, failure.evidence["host"]) == ("net.refused", "127.0.0.1")
 
 
 def test_a_proxy_that_is_away_is_the_proxys_fault(hub: SmallHub, enrolled: DataFolder) -> None:
-    failure = failure_of(opened(enrolled, proxy=f"http://127.0.0.1:{free_port()}"))
+    failure = failure_of(opened(enrolled, proxy=f"http://127.0.0.1:{closed_port()}"))
     assert (failure.code, failure.evidence["proxy"]) == ("net.proxy", "127.0.0.1")
 
 
