@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from hashlib import blake2b
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,17 +23,16 @@ from afluente_agent.errors import AgentError, CatalogueError
 from afluente_agent.extraction_failure import disk, failed, too_much, translated
 from afluente_agent.list_format import (
     BLOCK_BYTES,
-    HASH_BYTES,
-    KEY_BYTES,
     MAX_LINE_BYTES,
     Form,
     Packer,
     deletion,
+    digests,
     schema_hash,
 )
 from afluente_agent.protocol.messages import Kind
 from afluente_agent.pseudonym import Pseudonyms
-from afluente_agent.row_map import DAY_BYTES, MapFacts, RowMap, RowMapWriter, SameKeyError
+from afluente_agent.row_map import DAY_BYTES, RECORD, MapFacts, RowMap, RowMapWriter, SameKeyError
 from afluente_agent.undeclared_encoding import ANY_BYTE, SQL_ASCII, as_utf8
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
 
 _DELETIONS_AT_ONCE = 1000
 _NO_DAY = bytes(DAY_BYTES)
+_KEPT_BYTES = 1024 * 1024
 _SENTINEL_YEAR = 3000
 _SECONDS_A_DAY = 86_400
 
@@ -132,14 +131,12 @@ class _Rows:
             self._pass_on(text[: len(text) - len(rest)], lines)
 
     def _pass_on(self, text: bytes, lines: list[bytes]) -> None:
-        """All rows of a block in passes, each one comprehension: three times as quick as a row at a time."""
+        """All rows of a block in passes, each in C alone: four times as quick as a row at a time."""
         is_disguised = any(column.pseudonym for column in self.query.columns)
         if is_disguised:
             lines = self._disguised(lines)
-        records = [
-            blake2b(key).digest()[:KEY_BYTES] + blake2b(line).digest()[:HASH_BYTES] + day
-            for key, line, day in zip(self.form.keys_of(lines), lines, self._days_of(lines), strict=False)
-        ]
+        keys = self.form.keys_of(lines)
+        records = list(map(RECORD.pack, digests(keys), digests(lines), self._days_of(lines)))
         self.writer.add(records)
         if self.base is not None:
             known = self.base.has
@@ -286,6 +283,7 @@ async def _extract(
 async def _copy(connection: asyncpg.Connection, query: ListQuery, rows: _Rows, *, since: date | None) -> None:
     import asyncpg
 
+    _keep_buffers()
     started = time.monotonic()
     failures: list[AgentError | OSError] = []
 
@@ -312,6 +310,14 @@ async def _copy(connection: asyncpg.Connection, query: ListQuery, rows: _Rows, *
             raise translated(query, error, seconds=time.monotonic() - started) from None
     if failures:
         raise failures[0]
+
+
+def _keep_buffers() -> None:
+    """Of a block this large that was given back once glibc learns to keep the smaller ones.
+
+    Each read of a socket takes a quarter of a megabyte, which the system would have to clear anew.
+    """
+    bytes(_KEPT_BYTES)
 
 
 def ordinal_of(text: bytes) -> int:

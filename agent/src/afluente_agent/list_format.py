@@ -31,6 +31,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from itertools import chain
+from struct import Struct
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ BLOCK_BYTES = 256 * 1024
 ZSTD_LEVEL = 3
 ZSTD_WINDOW_LOG = 19
 """Half a megabyte: rows repeat what stands in the rows just before, and looking further back costs time for nothing."""
+ZSTD_MIN_MATCH = 6
+ZSTD_HASH_LOG = 15
+ZSTD_CHAIN_LOG = 14
+"""Of short matches digits are full, and of small tables a processor's nearest cache holds more: for rows both make a
+quarter less work and fewer bytes than what level 3 begins with."""
 ZSTD_MAX_WINDOW_BYTES = 8 * 1024 * 1024
 EXTRA_COLUMNS = ("op", "row_key", "row_hash")
 NULL = rb"\N"
@@ -52,6 +58,7 @@ _UUID_BYTES = 16
 KEY_PADDING = b"00" * (_UUID_BYTES - KEY_BYTES)
 HASH_PADDING = b"00" * (_UUID_BYTES - HASH_BYTES)
 _STAGED = b"I\t%b" + KEY_PADDING + b"\t%b" + HASH_PADDING + b"\t%b\n"
+_KEY_AND_HASH = Struct(f"{KEY_BYTES}s{HASH_BYTES}s")
 _KEY_DIGITS = 2 * KEY_BYTES
 _DIGITS = _KEY_DIGITS + 2 * HASH_BYTES
 _FORM = re.compile(rb"(full|delta)\t([0-9]{1,3}(?:,[0-9]{1,3})*)")
@@ -120,8 +127,7 @@ class Form:
         return self._staged_rows(rows) + b"".join(gone)
 
     def _staged_rows(self, rows: list[bytes]) -> bytes:
-        digests = [key_digest(key) + row_digest(row) for key, row in zip(self.keys_of(rows), rows, strict=True)]
-        digits = hexlify(b"".join(digests))
+        digits = hexlify(b"".join(map(_KEY_AND_HASH.pack, digests(self.keys_of(rows)), digests(rows))))
         starts = range(0, len(digits), _DIGITS)
         return b"".join(
             [
@@ -129,6 +135,11 @@ class Form:
                 for start, row in zip(starts, rows, strict=True)
             ]
         )
+
+
+def digests(values: Iterable[bytes]) -> Iterator[bytes]:
+    """The 64 bytes of BLAKE2b-512 of each, of which a key has the first 12 and a row the first 9."""
+    return map(blake2b.digest, map(blake2b, values))
 
 
 def key_digest(fields: bytes) -> bytes:
@@ -187,7 +198,13 @@ class Packer:
         import zstandard
 
         parameters = zstandard.ZstdCompressionParameters.from_level(
-            ZSTD_LEVEL, window_log=ZSTD_WINDOW_LOG, write_checksum=True, threads=1
+            ZSTD_LEVEL,
+            window_log=ZSTD_WINDOW_LOG,
+            min_match=ZSTD_MIN_MATCH,
+            hash_log=ZSTD_HASH_LOG,
+            chain_log=ZSTD_CHAIN_LOG,
+            write_checksum=True,
+            threads=1,
         )
         self._packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
         return self._pack(self.form.line())

@@ -1,8 +1,9 @@
 """A map from row key to row hash as a file: what is known of the rows of a list, without a value of any of them.
 
-The file holds one record of 24 bytes a row - key (12), hash (9), day of the window (3) - sorted; then an index by the
-first bits of the key, then facts as JSON, their length, a sha256 of everything before, and the magic. It is mapped
-into memory, so that a row is looked up in about a microsecond and the memory is the system's to take back.
+The file holds one record of 24 bytes a row - key (12), hash (9), day of the window (3) - in the order of the first two
+bytes of the keys; then an index by their first bits, then facts as JSON, their length, a sha256 of everything before,
+and the magic. It is mapped into memory, so that a row is looked up in about a microsecond and the memory is the
+system's to take back.
 
 Invariant: a file that is not whole is never opened as a map; a key stands in a map once.
 """
@@ -16,11 +17,9 @@ import os
 import struct
 import tempfile
 from array import array
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import accumulate
-from operator import eq
+from itertools import accumulate, chain
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -29,7 +28,9 @@ from afluente_agent import durable
 from afluente_agent.list_format import HASH_BYTES, KEY_BYTES
 
 DAY_BYTES = 3
-RECORD_BYTES = KEY_BYTES + HASH_BYTES + DAY_BYTES
+RECORD = struct.Struct(f"{KEY_BYTES}s{HASH_BYTES}s{DAY_BYTES}s")
+"""Of a key and of a hash that is longer it packs the beginning."""
+RECORD_BYTES = RECORD.size
 RUN_RECORDS = 100_000
 MAGIC = b"AFLROWS1"
 _TRAILER = struct.Struct("<I32s8s")
@@ -82,7 +83,7 @@ class RowMap:
         return self._map.find(record, starts[bucket] * RECORD_BYTES, starts[bucket + 1] * RECORD_BYTES) >= 0
 
     def part(self, first_byte: int) -> list[bytes]:
-        """The records whose key begins with this byte, sorted."""
+        """The records whose key begins with this byte."""
         first = self._starts[(first_byte << 8) >> self._shift]
         last = self._starts[((first_byte << 8 | 0xFF) >> self._shift) + 1]
         records = split_records(self._map[first * RECORD_BYTES : last * RECORD_BYTES])
@@ -116,7 +117,7 @@ class RowMap:
 
 
 class RowMapWriter:
-    """Gathers the rows of a list in any order, in bounded memory, and writes their map sorted."""
+    """Gathers the rows of a list in any order, in bounded memory, and writes their map."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -133,34 +134,34 @@ class RowMapWriter:
             self._spill()
 
     def finish(self, path: Path, *, before: RowMap | None, kept_before_day: int, facts: MapFacts) -> Iterator[bytes]:
-        """Write the map to `path`, synced, and give the keys that are gone since `before`.
+        """Write the map to `path`, synced, and give the keys that are gone since `before`, in their order.
 
         A row of `before` that was not added stays when its day is earlier than `kept_before_day`. The map is there
         only when all was taken. Raises SameKeyError.
         """
         digest = hashlib.sha256()
-        counts = array("I", bytes(4 << _MOST_BITS))
-        rows = 0
+        counts = array("I")
         with path.open("wb") as file:
             for first_byte in range(_PARTS):
-                records = self._part(first_byte)
-                content = b"".join(records)
-                keys = _keys(content)
-                if any(map(eq, keys, keys[1:])):
+                content = self._part(first_byte)
+                records = split_records(content)
+                present = set(_keys(content))
+                if len(present) != len(records):
                     raise SameKeyError
                 if before is not None:
-                    present = set(keys)
-                    for record in [old for old in before.part(first_byte) if old[:KEY_BYTES] not in present]:
+                    for record in sorted(old for old in before.part(first_byte) if old[:KEY_BYTES] not in present):
                         if int.from_bytes(record[-DAY_BYTES:], "big") < kept_before_day:
                             records.append(record)
                         else:
                             yield record[:KEY_BYTES]
-                    content = b"".join(sorted(records))
-                for second_byte, count in Counter(content[1::RECORD_BYTES]).items():
-                    counts[first_byte << 8 | second_byte] = count
-                rows += len(records)
+                buckets: list[list[bytes]] = [[] for _ in range(_PARTS)]
+                for record in records:
+                    buckets[record[1]].append(record)
+                counts.extend(map(len, buckets))
+                content = b"".join(chain.from_iterable(buckets))
                 digest.update(content)
                 file.write(content)
+            rows = sum(counts)
             kept = {**asdict(facts), "rows": rows}
             told = json.dumps(kept, separators=(",", ":")).encode()
             tail = index(counts, rows).tobytes() + told
@@ -185,22 +186,26 @@ class RowMapWriter:
         self._runs.append((run, starts))
         self._held_records = 0
 
-    def _part(self, first_byte: int) -> list[bytes]:
-        records = self._held[first_byte]
+    def _part(self, first_byte: int) -> bytes:
+        pieces = self._held[first_byte]
         self._held[first_byte] = []
         for run, starts in self._runs:
             run.seek(starts[first_byte] * RECORD_BYTES)
-            records += split_records(run.read((starts[first_byte + 1] - starts[first_byte]) * RECORD_BYTES))
-        records.sort()
-        return records
+            pieces.append(run.read((starts[first_byte + 1] - starts[first_byte]) * RECORD_BYTES))
+        return b"".join(pieces)
 
 
 def split_records(content: bytes) -> list[bytes]:
-    return list(struct.unpack(f"{RECORD_BYTES}s" * (len(content) // RECORD_BYTES), content))
+    return list(_each(f"{RECORD_BYTES}s", content))
 
 
 def _keys(content: bytes) -> tuple[bytes, ...]:
-    return struct.unpack(f"{KEY_BYTES}s{RECORD_BYTES - KEY_BYTES}x" * (len(content) // RECORD_BYTES), content)
+    return _each(f"{KEY_BYTES}s{RECORD_BYTES - KEY_BYTES}x", content)
+
+
+def _each(layout: str, content: bytes) -> tuple[bytes, ...]:
+    """Of all records; by a layout of its own, for `struct.unpack` keeps the last hundred, some megabytes."""
+    return struct.Struct(layout * (len(content) // RECORD_BYTES)).unpack(content)
 
 
 def index(counts: array[int], rows: int) -> array[int]:
