@@ -125,6 +125,7 @@ def test_enrolling_again_gives_new_codes_to_the_same_sites(project: Path) -> Non
             "line 3: municipality 3509502 stands twice",
         ),
         ("codigo_ibge,nome,uf,fuso\n3509502,Campinas,SP,Marte\n", "there is no time zone 'Marte'"),
+        ("codigo_ibge,nome,uf\n3509503,Campinas,SP\n", "IBGE has no municipality 3509503; Campinas (SP) is 3509502"),
         ("codigo_ibge,nome,uf\n", "names no municipality"),
     ],
 )
@@ -262,3 +263,22 @@ def test_versions_and_lists_are_signed_by_the_projects_keys(project: Path) -> No
     first, second = (answer(project, "catalogue", str(lists))["version"] for _ in range(2))
     assert second == first + 1
     assert fleet(project, "catalogue", str(project)).returncode != 0
+
+
+def test_check_tells_what_agents_would_refuse_of_the_catalogue(project: Path) -> None:
+    lists = project / "catalogo"
+    lists.mkdir()
+    (project / "afluente.yaml").write_text(
+        f"{SETTINGS}fleet: {{signing_key: secret:file:a.key, landing_key: secret:file:l.key, catalogue: catalogo}}\n",
+        encoding="utf-8",
+    )
+    (lists / "gestantes.sql").write_text("SELECT 1 AS co\n", encoding="utf-8")
+    whole = "{name: gestantes, sql: gestantes.sql, key: [co], purpose: p, most_rows: 9, most_seconds: 9, most_bytes: 9,"
+    right = f"lists:\n  - {whole} columns: [{{name: co, type: integer, identity: key}}]}}\n"
+    (lists / "catalogo.yaml").write_text(right.replace("identity: key", "identity: nome"), encoding="utf-8")
+    wrong = afluente(project, "check")
+    assert wrong.returncode == 2
+    assert "catalogo/catalogo.yaml" in wrong.stderr
+    assert "lists[0].columns[0].identity: not one of none, key, name" in wrong.stderr
+    (lists / "catalogo.yaml").write_text(right, encoding="utf-8")
+    assert afluente(project, "check").returncode == 0

@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -223,6 +223,15 @@ def _stop_on_signals(stop: threading.Event) -> None:
             signal.signal(getattr(signal, name), lambda *_: stop.set())
 
 
+_PARTS: Mapping[str, str] = {
+    "heartbeat": "falar com a central",
+    "reading": "ler o e-SUS PEC",
+    "sending": "enviar as listas",
+    "doctor": "conferir este computador",
+}
+"""The parts of the loop, as whoever stands at the machine calls them."""
+
+
 def _once(folder: DataFolder, _options: argparse.Namespace) -> int:
     from afluente_agent import durable, logs
     from afluente_agent.default_parts import default_parts
@@ -234,7 +243,7 @@ def _once(folder: DataFolder, _options: argparse.Namespace) -> int:
             loop = Loop(folder, default_parts)
             loop.tick()
             loop.client.close()
-            failed = [name for name, timer in loop.timers.by_name() if timer.failures]
+            failed = [_PARTS.get(name, name) for name, timer in loop.timers.by_name() if timer.failures]
     except BlockingIOError:
         print("O agente já está rodando nesta pasta.", file=sys.stderr)
         return WRONG

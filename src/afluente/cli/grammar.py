@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name for it
 
 EXIT_WRONG = 2
+ELSEWHERE = {
+    "build": "run",
+    "debug": "doctor",
+    "history": "runs",
+    "lineage": "compile MODEL",
+    "ls": "tables",
+    "materialize": "run",
+    "query": "sql",
+    "replay": "quarantine replay TABLE",
+    "show": "tables show TABLE",
+    "status": "runs",
+    "test": "run",
+    "validate": "check",
+}
+"""What dbt, dlt and Dagster call our commands, and what people type first."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,6 +36,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = _nearest(message) or f"see {self.prog} --help"
+        message = message.partition(" (choose from ")[0]
         self.exit(EXIT_WRONG, f"error[cli.usage]: {self.prog}: {message}\nhint: {hint}\n")
 
 
@@ -39,4 +55,7 @@ def _nearest(message: str) -> str:
 
     said, _, listed = message.partition("invalid choice: ")[2].partition(" (choose from ")
     names = [name.strip(" '\"") for name in listed.rstrip(")").split(",")]
-    return did_you_mean(said.strip("'\""), names)
+    word = said.strip("'\"")
+    if word in ELSEWHERE and ELSEWHERE[word].split()[0] in names:
+        return f"here it is `afluente {ELSEWHERE[word]}`"
+    return did_you_mean(word, names)

@@ -25,7 +25,8 @@ def table_name(text: str, known: Iterable[str] = ()) -> TableName:
     try:
         return TableName.parse(text)
     except ValueError as error:
-        raise UsageError("cli.table_name", str(error), hint=did_you_mean(text, names) if names else "") from error
+        hint = did_you_mean(text, names) if names else "write it as layer.name, such as silver.clientes"
+        raise UsageError("cli.table_name", str(error), hint=hint) from error
 
 
 def size_text(size_bytes: float | None) -> str:

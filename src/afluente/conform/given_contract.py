@@ -31,17 +31,20 @@ _LOGICAL_TYPES: dict[str, LogicalType] = {
 }
 
 
-def given_contract(given: Contract | Path | str | Mapping[str, object]) -> Contract:
-    """The one contract meant. A text of one line is a path; CheckFailed holds every mistake of a document."""
+def given_contract(given: Contract | Path | str | Mapping[str, object], *, table: str = "") -> Contract:
+    """The one contract meant, of `table` where a document describes several.
+
+    A text of one line is a path; CheckFailed holds every mistake of a document.
+    """
     if isinstance(given, Contract):
         return given
     if isinstance(given, Mapping):
-        return _read(json.dumps(given, ensure_ascii=False, default=str).encode(), _IN_MEMORY)
+        return _read(json.dumps(given, ensure_ascii=False, default=str).encode(), _IN_MEMORY, table)
     if isinstance(given, str) and "\n" in given.strip():
-        return _read(given.encode(), _IN_MEMORY)
+        return _read(given.encode(), _IN_MEMORY, table)
     path = Path(given)
     try:
-        return _read(path.read_bytes(), path.name)
+        return _read(path.read_bytes(), path.name, table)
     except OSError as error:
         raise UsageError(
             "conform.contract_unreadable",
@@ -50,7 +53,7 @@ def given_contract(given: Contract | Path | str | Mapping[str, object]) -> Contr
         ) from None
 
 
-def _read(content: bytes, file: str) -> Contract:
+def _read(content: bytes, file: str, table: str) -> Contract:
     mistakes = Mistakes(file)
     node = parse_yaml(content, mistakes)
     contracts = read_contract(
@@ -58,13 +61,18 @@ def _read(content: bytes, file: str) -> Contract:
     )
     if any(not problem.is_warning for problem in mistakes.problems):
         raise CheckFailed(mistakes.problems)
-    if len(contracts) != 1:
+    names = [str(contract.table) for contract in contracts]
+    found = [contract for contract in contracts if table in ("", str(contract.table), contract.table.name)]
+    if table and not found:
+        hint = did_you_mean(table, names)
+        raise UsageError("conform.table_unknown", f"{file} describes no table '{table}'", hint=hint)
+    if len(found) != 1:
         raise UsageError(
             "conform.contract_not_one",
-            f"{file} describes {len(contracts)} tables",
-            hint="give a document with one item in 'schema'",
+            f"{file} describes {len(names)} tables: {', '.join(names)}",
+            hint=f"say which: table='{names[0]}'" if names else "give a document with an item in 'schema'",
         )
-    return contracts[0]
+    return found[0]
 
 
 def column_contract(semantic_type: str, options: Mapping[str, Any]) -> Contract:

@@ -60,21 +60,23 @@ def apply(
     data: Frame,
     contract: Contract | Path | str | Mapping[str, object],
     *,
+    table: str = "",
     engine: Engine | None = None,
     timezone: str = "America/Sao_Paulo",
     references: Mapping[str, object] | None = None,
 ) -> Applied[Frame]:
     """Conform a frame by a contract: a Contract, the path of an ODCS file, or an ODCS document as text or mapping.
 
+    `table` says which one is meant where the document describes several (`silver.clientes`).
     `references` are frames by table name (`silver.estados`), for the tables the contract refers to. Without `engine`
     a DuckDB in memory does the work. CheckFailed holds the mistakes of a contract; DataRefused and ProjectError say
     what does not fit the frame.
     """
-    read = given_contract(contract)
+    read = given_contract(contract, table=table)
     tables = _references(read, references or {})
     with _opened(engine, timezone) as ready:
-        for view, table in tables.items():
-            ready.register_arrow(view, table)
+        for view, frame in tables.items():
+            ready.register_arrow(view, frame)
         try:
             done = _conform(ready, read, _with_origin(to_arrow(data)), timezone)
         finally:
@@ -87,6 +89,7 @@ def apply(
 def column(
     values: Iterable[object],
     semantic_type: str,
+    /,
     *,
     language: Literal["pt", "en"] = "pt",
     timezone: str = "America/Sao_Paulo",

@@ -52,7 +52,10 @@ class Problem:
 
 
 class AfluenteError(Exception):
-    """Root of the tree. `code` is stable and dotted, such as `source.file_missing`."""
+    """Root of the tree. `code` is stable and dotted, such as `source.file_missing`.
+
+    A traceback, in a notebook, shows the hint too: it is a note of the exception.
+    """
 
     exit_status = 1
 
@@ -71,6 +74,8 @@ class AfluenteError(Exception):
         self.hint = hint
         self.place = place
         self.retryable = retryable
+        if hint:
+            self.add_note(f"hint: {hint}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), dict(self.__dict__)))
@@ -103,6 +108,9 @@ class CheckFailed(ProjectError):
         noun = "mistake" if count == 1 else "mistakes"
         super().__init__("project.check_failed", f"the project has {count} {noun}")
         self.problems = tuple(problems)
+        for problem in problems:
+            told = f"{problem.place}: {problem.message}"
+            self.add_note(f"{told} (hint: {problem.hint})" if problem.hint else told)
 
 
 class ModelError(ProjectError):

@@ -9,9 +9,11 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from afluente.conform.types.place import fold, municipality_keys
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
 from afluente.fleet.refusal import FleetError
@@ -104,6 +106,10 @@ def _site(told: Mapping[str, str], path: Path, line: int, rings: Sequence[str]) 
         raise _wrong(path, line, f"'{code[:20]}' is not a code IBGE of 7 digits")
     if STATES[code[:2]] != uf:
         raise _wrong(path, line, f"municipality {code} is of {STATES[code[:2]]}, not of '{uf[:10]}'")
+    known = _known_to_ibge()
+    meant = known.get(f"{uf}:{fold(told['name'])}", code)
+    if f"#{code}" not in known and meant != code:
+        raise _wrong(path, line, f"IBGE has no municipality {code}; {told['name'][:60]} ({uf}) is {meant}")
     if not told["name"] or any(len(text) > MOST_TEXT or "\n" in text for text in told.values()):
         raise _wrong(path, line, "a name is missing, or a value is too long")
     usual = NORONHA[1] if code == NORONHA[0] else TIMEZONES.get(uf, DEFAULT_TIMEZONE)
@@ -125,6 +131,12 @@ def _site(told: Mapping[str, str], path: Path, line: int, rings: Sequence[str]) 
         timezone=timezone,
         contact=told.get("contact", ""),
     )
+
+
+@cache
+def _known_to_ibge() -> Mapping[str, str]:
+    """Codes by `#code` and by `UF:name`. A municipality that IBGE made since is enrolled under a name it has not."""
+    return dict(municipality_keys())
 
 
 def _wrong(path: Path, line: int, message: str) -> UsageError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from afluente.core.errors import Place, Problem
-from afluente.core.nearest import did_you_mean
+from afluente.core.nearest import did_you_mean, nearest
 from afluente.core.tables import RELEASE
 from afluente.project.contract import Classification, Contract
 from afluente.project.facts_columns import RESTRICTED, FactsColumn, facts_columns
@@ -303,7 +303,7 @@ class _Check:
         for name, kind in given.items():
             if name not in promised:
                 message = f"output {output.name!r} gives column {name!r}, which {contract.table} does not describe"
-                hint = did_you_mean(name, set(promised) - set(given))
+                hint = _missing_column(name, kind, set(promised) - set(given))
                 self._add(output.place_of("contract"), "product.contract_columns", message, hint)
             elif kind and promised[name].logical_type not in (logical := logical_types_of(kind)):
                 message = (
@@ -336,3 +336,12 @@ def _join(one: Output, other: Output) -> bool:
 
 def _said(classification: Classification) -> str:
     return {"quasi_identifier": "a quasi-identifier", "sensitive": "sensitive"}.get(classification, classification)
+
+
+def _missing_column(name: str, kind: str, unused: set[str]) -> str:
+    """The contract's column that may be meant, else the line that describes it."""
+    if near := nearest(name, unused):
+        return f"did you mean '{near}'?"
+    logical = sorted(logical_types_of(kind))[:1] if kind else []
+    types = f', logicalType: {logical[0]}, physicalType: "{kind}"' if logical else ", logicalType: ..."
+    return f"add {{name: {name}{types}}} to its properties"

@@ -107,7 +107,7 @@ def _from_file(reference: SecretReference, project_root: Path) -> str:
     except UnicodeDecodeError:
         raise ProjectError("secret.file", f"{reference}: the file is not UTF-8") from None
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        _log.warning("secret file is open to other users", extra={"reference": str(reference), "hint": "chmod 600"})
+        _log.warning("%s: the file is open to other users; chmod 600 closes it", reference)
     return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import traceback
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -229,3 +230,30 @@ def test_importing_conform_imports_no_library_of_frames() -> None:
 def test_usage_error_names_the_kind_of_frame() -> None:
     with pytest.raises(UsageError, match="builtins.dict"):
         apply({"cpf": ["x"]}, CONTRACT)
+
+
+def test_one_of_several_contracts_of_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "cadastros.odcs.yaml"
+    path.write_text(
+        CONTRACT + "  - name: lojas\n    physicalName: silver.lojas\n    customProperties:\n"
+        "      - {property: from, value: bronze.lojas}\n"
+        "    properties:\n      - {name: uf, logicalType: string, logicalTypeOptions: {format: br.uf}}\n",
+        encoding="utf-8",
+    )
+    frame = pl.DataFrame({"uf": ["sp", "são paulo"]})
+    for name in ("lojas", "silver.lojas"):
+        assert apply(frame, path, table=name).accepted["uf"].to_list() == ["SP", "SP"]
+    with pytest.raises(UsageError, match="describes 2 tables: silver.clientes, silver.lojas") as several:
+        apply(frame, path)
+    assert "table='silver.clientes'" in several.value.hint
+    with pytest.raises(UsageError, match="no table 'loja'") as unknown:
+        apply(frame, path, table="loja")
+    assert "silver.lojas" in unknown.value.hint
+
+
+def test_a_traceback_shows_the_hint_and_every_mistake() -> None:
+    with pytest.raises(CheckFailed) as caught:
+        apply(pl.DataFrame({"cpf": ["1"]}), CONTRACT.replace("br.cpf", "br.cfp").replace("money", "monney"))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "did you mean 'br.cpf'?" in shown
+    assert "monney" in shown

@@ -282,6 +282,15 @@ MISTAKES = {
         "'pedido'",
         P,
     ),
+    "contract_lacks_column_of_no_like": Mistake(
+        D,
+        "      - {name: pedidos, logicalType: integer}\n",
+        "",
+        "product.contract_columns",
+        "contract: release.vendas_dia",
+        'add {name: pedidos, logicalType: integer, physicalType: "bigint"}',
+        P,
+    ),
     "contract_extra_column": Mistake(
         T,
         "      - {name: receita",

@@ -13,7 +13,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union
 
@@ -237,6 +237,7 @@ class ErrorAnswer:
 
 
 Message = TypeVar("Message")
+_PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,40}")
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 """What is no character of a text: no database takes it."""
 
@@ -279,7 +280,7 @@ class _Reading:
             return self._fields(typing.cast("type[Any]", kind), value, name, depth)
         if origin is Literal:
             if not isinstance(value, str) or value not in typing.get_args(kind):
-                raise MessageError(f"{name}: not one of the known words")
+                raise MessageError(f"{name}: not one of {', '.join(map(str, typing.get_args(kind)))}")
             return value
         if origin in (Union, types.UnionType):
             if value is None:
@@ -306,12 +307,18 @@ class _Reading:
         hints = _hints(typing.cast("Any", kind))
         known = {one.name for one in fields(kind)}
         if self.is_strict and not set(value) <= known:
-            raise MessageError(f"{name}: fields that are not known")
+            unknown = sorted(key for key in set(value) - known if _PLAIN_NAME.fullmatch(key))
+            raise MessageError(f"{name}: fields that are not known: {', '.join(unknown) or 'of odd names'}")
         given = {key: self.read(hints[key], value[key], f"{name}.{key}", depth + 1) for key in value if key in known}
         try:
             return kind(**given)
         except TypeError:
-            raise MessageError(f"{name}: fields are missing") from None
+            missing = [one.name for one in fields(kind) if one.name not in given and _is_required(one)]
+            raise MessageError(f"{name}: fields are missing: {', '.join(missing)}") from None
+
+
+def _is_required(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.opening import project_folder
-from afluente.core.errors import AfluenteError, CheckFailed, Problem
+from afluente.core.errors import AfluenteError, CheckFailed, Place, Problem
 
 if TYPE_CHECKING:
     from afluente.project.settings import Project
@@ -69,7 +69,27 @@ def _compile(project: Project) -> list[Problem]:
             compile_model(model, schemas, project.engine.kind, project.timezone)
         except AfluenteError as error:
             problems.append(_problem(error, project))
-    return [*problems, *contract_problems(project, schemas), *predicate_problems(project, schemas)]
+    return [
+        *problems,
+        *contract_problems(project, schemas),
+        *predicate_problems(project, schemas),
+        *_catalogues(project),
+    ]
+
+
+def _catalogues(project: Project) -> list[Problem]:
+    """What agents would refuse of the fleet's lists."""
+    from afluente.fleet.catalogue_files import FILE, read_catalogue_files
+    from afluente.fleet.refusal import FleetError
+
+    problems = []
+    for folder in () if project.fleet is None else project.fleet.catalogues:
+        try:
+            read_catalogue_files(project.root / folder)
+        except FleetError as error:
+            place = Place(f"{folder}/{FILE}")
+            problems.append(Problem(place, error.code, error.message, error.hint))
+    return problems
 
 
 def _problem(error: AfluenteError, project: Project) -> Problem:

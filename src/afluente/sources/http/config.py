@@ -128,7 +128,7 @@ def _url(options: Options) -> str:
 
 
 def _auth(options: Options) -> Auth | None:
-    section = options.section("auth")
+    section = options.section("auth", example="{bearer: secret:env:NAME}")
     if section is None:
         return None
     bearer, basic = section.secret("bearer"), section.section("basic")
@@ -146,7 +146,7 @@ def _auth(options: Options) -> Auth | None:
 
 
 def _pagination(options: Options) -> Pagination:
-    section = options.section("pagination")
+    section = options.section("pagination", example="{kind: page, param: page}")
     if section is None:
         return Pagination()
     found = Pagination(
@@ -165,7 +165,7 @@ def _pagination(options: Options) -> Pagination:
 
 
 def _incremental(options: Options) -> IncrementalConfig | None:
-    section = options.section("incremental")
+    section = options.section("incremental", example="{param: desde, field: atualizado_em}")
     if section is None:
         return None
     found = IncrementalConfig(

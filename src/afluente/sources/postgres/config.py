@@ -79,7 +79,7 @@ def parse(settings: SourceSettings) -> Config | list[Problem]:
 
 
 def _incremental(options: Options) -> IncrementalConfig | None:
-    section = options.section("incremental")
+    section = options.section("incremental", example="{column: atualizado_em, overlap: 2 days}")
     if section is None:
         return None
     column = section.text("column", required=True)
