@@ -1,6 +1,6 @@
 """The end of an upload: the whole is looked at before it lands.
 
-Invariant: one worker at a time looks at a transmission, by a lease; a file is in its place on the disk before the
+Invariant: one look at a time at a transmission, by a lease, and a look whose lease ran out ends nothing; a file is in its place on the disk before the
 state says that it landed; bytes that are not those announced are asked for again a few times and then refused; what
 is no list, or unpacks to more than it may, is refused and deleted.
 """
@@ -24,6 +24,7 @@ from afluente.fleet.due import is_due
 from afluente.fleet.landed import checked, verify
 from afluente.fleet.landing import LandingStore
 from afluente.fleet.refusal import FleetError
+from afluente.state import leases
 from afluente.state.database import Database
 from afluente.state.fleet_schema import TRANSMISSIONS
 from afluente_agent.protocol import fact_codes
@@ -52,7 +53,6 @@ class Completion:
         self._landing = landing
         self._clock = clock
         self._limits = limits
-        self.worker = new_id(clock.now())
 
     def complete(self, transmission: str) -> None:
         """Land a transmission of which all bytes are there; nothing when it is not so, or somebody else does it."""
@@ -61,44 +61,50 @@ class Completion:
             return
         try:
             self._look(row)
-            landed_path = self._landing.land(row.id)
+            self._land(row)
         except FleetError as error:
             self._failed(row, error.code)
         except OSError:
             _log.exception("landing cannot be read or written", extra={"transmission": row.id})
             with self._database.write() as connection:
-                self._end(connection, row.id, claimed_by=None, due_at=None)
-        else:
-            with self._database.write() as connection:
-                self._end(
-                    connection,
-                    row.id,
-                    state="landed",
-                    landed_path=landed_path,
-                    landed_at=self._clock.now(),
-                    claimed_by=None,
-                    due_at=None,
-                    attempts=0,
-                    error_code=None,
-                )
-            make_durable(self._database)
+                self._end(connection, row, claimed_by=None, due_at=None)
+
+    def _land(self, row: sa.Row[Any]) -> None:
+        """Under the row's lock, so that whoever lost the claim moves no file; a death in between is landed again."""
+        with self._database.write() as connection:
+            is_ours = self._end(
+                connection,
+                row,
+                state="landed",
+                landed_path=self._landing.landed_path(row.id),
+                landed_at=self._clock.now(),
+                claimed_by=None,
+                due_at=None,
+                attempts=0,
+                error_code=None,
+            )
+            if is_ours:
+                self._landing.land(row.id)
+        make_durable(self._database)
 
     def _claim(self, transmission: str) -> sa.Row[Any] | None:
         table, at = TRANSMISSIONS, self._clock.now()
         with self._database.write() as connection:
-            claimed = connection.execute(
-                sa.update(table)
-                .where(
-                    table.c.id == transmission,
-                    table.c.state == "receiving",
-                    table.c.offset == table.c.size_bytes,
-                    sa.or_(table.c.claimed_by.is_(None), is_due(table.c.due_at, at)),
-                )
-                .values(claimed_by=self._claim_name(), due_at=at + timedelta(seconds=self._limits.lease_seconds))
+            taken = leases.take(
+                connection,
+                table,
+                table.c.id == transmission,
+                table.c.state == "receiving",
+                table.c.offset == table.c.size_bytes,
+                sa.or_(table.c.claimed_by.is_(None), is_due(table.c.due_at, at)),
+                order_by=(table.c.id,),
+                values={
+                    "claimed_by": f"upload:{new_id(at)}",
+                    "due_at": at + timedelta(seconds=self._limits.lease_seconds),
+                },
+                limit=1,
             )
-            if claimed.rowcount != 1:
-                return None
-            return connection.execute(sa.select(table).where(table.c.id == transmission)).one()
+        return next(iter(taken), None)
 
     def _look(self, row: sa.Row[Any]) -> None:
         try:
@@ -129,7 +135,7 @@ class Completion:
                 values |= {"attempts": row.attempts + 1, "due_at": None}
             else:
                 values |= {"state": "refused", "due_at": None}
-            if not self._end(connection, row.id, **values):
+            if not self._end(connection, row, **values):
                 return
             self._landing.discard(row.id)
             evidence = {"transmission": row.id, "list": row.list_name, "code": code}
@@ -142,17 +148,15 @@ class Completion:
                 evidence=evidence,
             )
 
-    def _end(self, connection: sa.Connection, transmission: str, **values: object) -> bool:
+    @staticmethod
+    def _end(connection: sa.Connection, claimed: sa.Row[Any], **values: object) -> bool:
         table = TRANSMISSIONS
         ended = connection.execute(
             sa.update(table)
-            .where(table.c.id == transmission, table.c.state == "receiving", table.c.claimed_by == self._claim_name())
+            .where(table.c.id == claimed.id, table.c.state == "receiving", table.c.claimed_by == claimed.claimed_by)
             .values(**values)
         )
         return ended.rowcount == 1
-
-    def _claim_name(self) -> str:
-        return f"upload:{self.worker}"
 
 
 def make_durable(database: Database) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import sqlalchemy as sa
@@ -41,6 +43,21 @@ class DyingLanding(LandingStore):
         if self.dies_at == "landed":
             raise Died
         return path
+
+
+class StoppedLanding(LandingStore):
+    """Of a process that stands still, once, after it has read a whole upload and before it does anything with it."""
+
+    meanwhile: Callable[[], None] | None = None
+    opened = 0
+
+    @contextlib.contextmanager
+    def open_part(self, transmission: str) -> Iterator[BinaryIO]:
+        with super().open_part(transmission) as stream:
+            yield stream
+        self.opened += 1
+        if self.opened == 2 and self.meanwhile is not None:
+            self.meanwhile()
 
 
 def dying(receiving: Receiving, moment: str) -> Uploads:
@@ -143,3 +160,28 @@ def test_a_file_damaged_before_it_was_looked_at_is_asked_for_again(receiving: Re
     assert receiving.facts() == ["hub.upload_damaged"]
     assert not path.exists()
     assert path.with_suffix(LANDED).exists()
+
+
+def test_a_process_that_stood_still_while_another_took_its_look_over_moves_no_file(receiving: Receiving) -> None:
+    store = StoppedLanding(receiving.folder, LandingKeys(LANDING_KEY))
+    stopped = Uploads(receiving.database, store, receiving.clock)
+    start = announced()
+    receiving.uploads.start(SITE_A, start)
+    first, *middle, last = (PACKED[at : at + CHUNK] for at in range(0, len(PACKED), CHUNK))
+    for number, chunk in enumerate((first, *middle)):
+        receiving.uploads.append(SITE_A, start.id, number * CHUNK, chunk, hashlib.sha256(chunk).hexdigest())
+
+    def meanwhile() -> None:
+        receiving.clock.advance(seconds=1000)
+        [path] = receiving.folder.rglob("*" + PART)
+        path.write_bytes(path.read_bytes()[:-20] + bytes(20))
+        assert receiving.uploads.state(SITE_A, start.id).offset == 0
+        receiving.uploads.append(SITE_A, start.id, 0, first, hashlib.sha256(first).hexdigest())
+
+    store.meanwhile = meanwhile
+    stopped.append(SITE_A, start.id, len(PACKED) - len(last), last, hashlib.sha256(last).hexdigest())
+    assert (receiving.row(start.id).state, receiving.row(start.id).offset) == ("receiving", CHUNK)
+    assert [Path(name).suffix for name in receiving.files()] == [PART]
+    receiving.send(start, PACKED, offset=CHUNK)
+    assert receiving.landed() == {start.id: PACKED}
+    assert receiving.facts() == ["hub.upload_damaged"]
