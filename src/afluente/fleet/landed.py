@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import BinaryIO
 
 from afluente.fleet.refusal import FleetError
@@ -28,22 +27,6 @@ OpenLanded = Callable[[str], AbstractContextManager[BinaryIO]]
 READ_BYTES = 1 << 18
 FREE_UNPACKED_BYTES = 1 << 24
 """So much may be unpacked whatever the ratio: a short list of equal rows is no bomb."""
-
-
-def plain_files(folder: Path) -> OpenLanded:
-    """Landed files that stand unencrypted below a folder."""
-    root = folder.resolve()
-
-    def open_landed(path: str) -> AbstractContextManager[BinaryIO]:
-        wanted = (root / path).resolve()
-        if not wanted.is_relative_to(root):
-            raise FleetError("loading.path", "the landed file lies outside the landing")
-        try:
-            return wanted.open("rb")
-        except FileNotFoundError as error:
-            raise FleetError("loading.file_missing", "the landed file is not there", hint="ask for it again") from error
-
-    return open_landed
 
 
 def verify(stream: BinaryIO, *, size_bytes: int, sha256: str) -> None:

@@ -1,4 +1,4 @@
-"""The keys of the TUF repository, by role, from references to secrets.
+"""The keys of the TUF repository, by role.
 
 Invariant: a key's text is seen while a signer is made of it and nowhere else.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from afluente.fleet.refusal import FleetError
-from afluente.project.secret_reference import parse_reference
-from afluente.state.secret import Secret, resolve
+from afluente.state.secret import Secret
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer  # type: ignore[attr-defined]
@@ -54,21 +52,6 @@ class UpdateKeys:
                 hint="give a reference such as secret:file:PATH; make a key with `afluente hub key`",
             )
         return signers
-
-
-def resolve_keys(
-    references: Mapping[Role, Sequence[str]], environment: Mapping[str, str], project_root: Path
-) -> UpdateKeys:
-    """Keys from references such as `secret:file:PATH`, those of `afluente hub key`. ProjectError, FleetError."""
-    found: dict[Role, list[Secret]] = {role: [] for role in ROLES}
-    for role, texts in references.items():
-        for text in texts:
-            try:
-                reference = parse_reference(text)
-            except ValueError as error:
-                raise FleetError("update.key_reference", f"a {role} key: {error}") from None
-            found[role].append(resolve(reference, environment, project_root))
-    return UpdateKeys(**found)
 
 
 def signer_of(secret: Secret) -> Signer:

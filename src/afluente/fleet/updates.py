@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer  # type: ignore[attr-defined]
     from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # type: ignore[attr-defined]
 
-SPEC_VERSION = "1.0.31"
 MOST_ROOTS = 1024
 
 Content = TypeVar("Content", "Root", "Timestamp", "Snapshot", "Targets")

@@ -1,41 +1,22 @@
-"""The graph of models: which tables each reads, and an order in which each comes after what it reads.
+"""The graph of models: which tables each reads, and what keeps them from having an order.
 
-Invariant: a graph that was built has no cycle and reads only tables that exist.
+Invariant: models without problems have no cycle and read only tables that exist.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from afluente.core.errors import CheckFailed, ModelError, Problem
+from afluente.core.errors import ModelError, Problem
 from afluente.core.nearest import did_you_mean
 from afluente.core.tables import LAYERS, TableName
 from afluente.models.parse import parse_model, place_of
 
 if TYPE_CHECKING:
     from afluente.project.model import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Models in an order that can run, and the tables each reads."""
-
-    order: tuple[Model, ...]
-    reads: Mapping[TableName, frozenset[TableName]]
-
-
-def build_graph(models: Sequence[Model], tables: Collection[TableName]) -> Graph:
-    """The graph over `models` and the other `tables` of the project; CheckFailed with every problem."""
-    reads, problems = _read_all(models, tables)
-    if not problems:
-        problems = _cycles(models, reads)
-    if problems:
-        raise CheckFailed(problems)
-    return Graph(_order(models, reads), reads)
 
 
 def graph_problems(models: Sequence[Model], tables: Collection[TableName]) -> list[Problem]:
@@ -123,19 +104,3 @@ def _walk(
         _walk(read, path, made, reads, done, problems)
     path.pop()
     done.add(table)
-
-
-def _order(models: Sequence[Model], reads: Mapping[TableName, frozenset[TableName]]) -> tuple[Model, ...]:
-    made = {model.table: model for model in models}
-    ordered: dict[TableName, Model] = {}
-
-    def visit(table: TableName) -> None:
-        if table in ordered or table not in made:
-            return
-        for read in sorted(reads[table]):
-            visit(read)
-        ordered[table] = made[table]
-
-    for table in sorted(made):
-        visit(table)
-    return tuple(ordered.values())

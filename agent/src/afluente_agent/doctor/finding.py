@@ -13,7 +13,6 @@ from afluente_agent.doctor.texts import TEXTS
 
 State = Literal["ok", "warn", "fail", "unknown"]
 MOST_EVIDENCE_CHARACTERS = 200
-UNREAD: State = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,6 @@ class Pointer:
         """The number of the version that is pointed at."""
         return self.current or self.installed
 
-    def previous_version(self) -> str:
-        return self.previous or self.installed
-
     def bad_mark(self, version: str) -> BadVersion | None:
         return next((mark for mark in self.bad if mark.version == version), None)
 

@@ -34,11 +34,6 @@ class Outcome:
     text: str
     rows_total: int
 
-    @property
-    def refuses(self) -> bool:
-        """Whether the table may not be committed: an error-severity rule that failed or could not be executed."""
-        return self.status != "passed" and self.rule.severity == "error"
-
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

@@ -23,7 +23,6 @@ from afluente_agent.protocol import fact_codes
 from afluente_agent.settings import SettingsStore
 
 OURS = "ours.hub_down"
-SILENT = "inactivity.off_or_no_internet"
 
 
 @dataclass(frozen=True, slots=True)

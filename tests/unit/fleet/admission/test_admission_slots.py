@@ -158,9 +158,9 @@ def test_hours_are_learned_from_heartbeats_and_fade(database: Database) -> None:
     assert hours.hours_of_day(1) == [8]
     assert 2 < hours.weights[24 + 8] < 4
     assert hours.weights[24 + 17] < 1
-    assert hours.is_on(tuesday + timedelta(weeks=4))
-    assert not hours.is_on(tuesday + timedelta(hours=3))
-    assert unknown.is_on(tuesday)
+    assert hours.remaining(tuesday + timedelta(weeks=4))
+    assert not hours.remaining(tuesday + timedelta(hours=3))
+    assert unknown.remaining(tuesday)
 
 
 def test_a_site_that_will_soon_be_off_is_called_sooner(database: Database, clock: SetClock) -> None:

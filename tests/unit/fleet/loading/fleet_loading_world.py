@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 
 from afluente.core.clock import SetClock
 from afluente.fleet.bronze_keeper import BronzeKeeper, KeeperSettings
 from afluente.fleet.central import Central
-from afluente.fleet.landed import plain_files
+from afluente.fleet.landed import OpenLanded
 from afluente.fleet.loading import Loader, LoaderSettings
+from afluente.fleet.refusal import FleetError
 from afluente.fleet.sites import NewSite, register
 from afluente.lake.lake import Lake
 from afluente.state.database import Database
@@ -48,6 +51,18 @@ def delete_line(key: str) -> bytes:
 def packed(lines: Sequence[bytes]) -> bytes:
     packer = Packer(FORM)
     return b"".join([packer.pack(line) for line in lines] + [packer.finish()])
+
+
+def plain_files(folder: Path) -> OpenLanded:
+    """Opens landed files that stand below a folder as they are, without the hub's encryption."""
+
+    def open_landed(path: str) -> AbstractContextManager[BinaryIO]:
+        try:
+            return (folder / path).open("rb")
+        except FileNotFoundError:
+            raise FleetError("landing.missing", "the landed file is not there") from None
+
+    return open_landed
 
 
 @dataclass

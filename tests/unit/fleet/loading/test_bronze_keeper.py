@@ -11,27 +11,25 @@ from typing import BinaryIO
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from fleet_loading_world import World, delete_line, insert_line
+from fleet_loading_world import World, delete_line, insert_line, plain_files
 
 from afluente.core.tables import TableName
 from afluente.fleet import bronze_queue
 from afluente.fleet.bronze import LakeBronze
 from afluente.fleet.bronze_keeper import BronzeKeeper
-from afluente.fleet.landed import plain_files
 from afluente.fleet.retention import RetentionPolicy, retain
 from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.lake.lake import Lake
 from afluente.state import audit_chain
-from afluente.state.database import open_state
+from afluente.state.database import Database
 from afluente.state.fleet_schema import TRANSMISSIONS
 
 TABLE = TableName("bronze", "hipertensos")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_state("sqlite:///state.db", tmp_path) as database:
-        yield World(database, "", tmp_path)
+def world(database: Database, tmp_path: Path) -> World:
+    return World(database, "", tmp_path)
 
 
 @pytest.fixture
@@ -137,7 +135,7 @@ def test_what_stays_unreadable_becomes_a_fact_once(world: World, lake: Lake) -> 
     for _ in range(5):
         keeper.keep_due(is_all=True)
         world.later(seconds=4000)
-    assert [(site, evidence["code"]) for site, _, evidence in world.facts()] == [("s1", "loading.file_missing")]
+    assert [(site, evidence["code"]) for site, _, evidence in world.facts()] == [("s1", "landing.missing")]
 
 
 def test_a_lake_that_fails_keeps_everything_waiting(world: World, lake: Lake, tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from fleet_loading_world import COLUMNS, World, delete_line, field_text, insert_line
+from fleet_loading_world import COLUMNS, World, delete_line, field_text, insert_line, plain_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afluente.core.tables import TableName
 from afluente.fleet.bronze import LakeBronze
 from afluente.fleet.bronze_rows import read_lines
-from afluente.fleet.landed import plain_files
 from afluente.fleet.loading import Loaded
 from afluente.fleet.transmission import Transmission, read_transmission
 from afluente.lake.lake import Lake
@@ -117,12 +116,3 @@ def test_values_come_out_of_their_lines_as_they_went_in(rows: list[list[str | No
     lines = b"".join(b"\t".join(field_text(value) for value in row) + b"\n" for row in rows)
     read = read_lines(lines, ["a", "b", "c"])
     assert [[row["a"], row["b"], row["c"]] for row in read.to_pylist()] == rows
-
-
-def test_a_path_out_of_the_landing_is_not_opened(tmp_path: Path) -> None:
-    from afluente.fleet.refusal import FleetError
-
-    (tmp_path / "landing").mkdir()
-    (tmp_path / "secret").write_bytes(b"x")
-    with pytest.raises(FleetError, match="outside"):
-        plain_files(tmp_path / "landing")("../secret")

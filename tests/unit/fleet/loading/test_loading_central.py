@@ -150,8 +150,7 @@ GOOD = [insert_line(["1", "a", "1"])]
         ({"lines": GOOD, "list_name": "afluente_loads"}, "loading.list_name"),
         ({"lines": GOOD, "columns": ["cns", "nome", "site"]}, "loading.columns"),
         ({"lines": GOOD, "columns": ["cns", "nome", "nome"]}, "loading.columns"),
-        ({"lines": GOOD, "landed_path": "../state.db"}, "loading.path"),
-        ({"lines": GOOD, "landed_path": "gone"}, "loading.file_missing"),
+        ({"lines": GOOD, "landed_path": "gone"}, "landing.missing"),
         ({"lines": [insert_line(["1", "a" * 9000, "1"])] * 2500}, "loading.bomb"),
     ],
 )

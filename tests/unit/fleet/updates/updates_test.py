@@ -1,4 +1,4 @@
-"""The repository: consistent whenever it is looked at, fresh by itself, its keys from references."""
+"""The repository: consistent whenever it is looked at, fresh by itself, its keys kept."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from tuf.api.metadata import Metadata
 from afluente.core.clock import SetClock
 from afluente.fleet.documents import new_signing_key
 from afluente.fleet.refusal import FleetError
-from afluente.fleet.update_keys import UpdateKeys, resolve_keys
+from afluente.fleet.update_keys import UpdateKeys
 from afluente.fleet.updates import UpdateRepository, keep_fresh
 from afluente.state import audit_chain, events
 from afluente.state.database import Database
+from afluente.state.secret import Secret
 
 DAY = 86_400
 
@@ -164,16 +165,12 @@ def test_a_rotation_that_was_cut_is_ended_by_the_next_refresh(
     verify_all(repository)
 
 
-def test_keys_come_from_references_and_are_shown_nowhere(tmp_path: Path) -> None:
+def test_each_role_has_its_keys_which_are_shown_nowhere() -> None:
     key = new_signing_key()
-    (tmp_path / "a.key").write_text(key)
-    (tmp_path / "a.key").chmod(0o600)
-    keys = resolve_keys({"timestamp": ["secret:file:a.key"], "root": ["secret:env:ROOT"]}, {"ROOT": key}, tmp_path)
+    keys = UpdateKeys(timestamp=[Secret(key)], root=[Secret(key)])
     assert len(keys.signers("timestamp")) == len(keys.signers("root")) == 1
     assert key not in repr(keys)
     with pytest.raises(FleetError, match="no targets key"):
         keys.signers("targets")
     with pytest.raises(FleetError, match="32 bytes"):
-        resolve_keys({"root": ["secret:env:ROOT"]}, {"ROOT": "eA=="}, tmp_path).signers("root")
-    with pytest.raises(FleetError):
-        resolve_keys({"root": [key]}, {}, tmp_path)
+        UpdateKeys(root=[Secret("eA==")]).signers("root")
