@@ -220,7 +220,17 @@ def _of_that_day(facts: Iterable[SeenFact], view: SiteView) -> tuple[SeenFact, .
 
 
 def _transmissions(connection: sa.Connection, span: _Span, zones: Mapping[str, ZoneInfo]) -> Mapping[str, _Sent]:
-    found: dict[str, _Sent] = defaultdict(_Sent)
+    """What each site sent on its day, and which lists are usual of it."""
+    begins = {name: datetime.combine(span.day, time(), tz) for name, tz in zones.items()}
+    found: defaultdict[str, _Sent] = defaultdict(_Sent)
+    _note_usual(connection, span, begins, found)
+    _note_sent(connection, span, begins, found)
+    return found
+
+
+def _note_usual(
+    connection: sa.Connection, span: _Span, begins: Mapping[str, datetime], found: defaultdict[str, _Sent]
+) -> None:
     newest = sa.func.max(TRANSMISSIONS.c.landed_at)
     usual = (
         sa.select(TRANSMISSIONS.c.site, TRANSMISSIONS.c.list_name, newest)
@@ -231,7 +241,6 @@ def _transmissions(connection: sa.Connection, span: _Span, zones: Mapping[str, Z
         )
         .group_by(TRANSMISSIONS.c.site, TRANSMISSIONS.c.list_name)
     )
-    begins = {name: datetime.combine(span.day, time(), tz) for name, tz in zones.items()}
     last: dict[str, dict[str, datetime]] = defaultdict(dict)
     for site, list_name, landed_at in connection.execute(usual):
         if site in begins:
@@ -241,6 +250,11 @@ def _transmissions(connection: sa.Connection, span: _Span, zones: Mapping[str, Z
     for site, lists in last.items():
         newest_at = max(lists.values())
         found[site].expected.update(name for name, at in lists.items() if newest_at - at <= SAME_SENDING)
+
+
+def _note_sent(
+    connection: sa.Connection, span: _Span, begins: Mapping[str, datetime], found: defaultdict[str, _Sent]
+) -> None:
     query = sa.select(
         TRANSMISSIONS.c.id,
         TRANSMISSIONS.c.site,
@@ -280,7 +294,6 @@ def _transmissions(connection: sa.Connection, span: _Span, zones: Mapping[str, Z
         if row.landed_at >= begins_at:
             mine.arrived.add(row.list_name)
             _note_freshness(mine, row.start, span.day)
-    return found
 
 
 def _later(sent: _Sent, moment: datetime) -> None:

@@ -117,11 +117,11 @@ def inject(database: Database, one: Situation) -> None:
                 seen = moment(one.day, "-1 15:00") if other.is_silent else one.at - timedelta(minutes=5)
                 _agent(connection, name, one.day, seen, "active")
         for fact in one.facts:
-            _fact(connection, one, fact, SITE)
+            put_fact(connection, one, fact, SITE)
         for fact in one.hub:
-            _fact(connection, one, fact, "*")
+            put_fact(connection, one, fact, "*")
         for sent in one.sent:
-            _transmissions(connection, one, sent)
+            put_transmissions(connection, one, sent)
         if one.days:
             keep(connection, one.days, by="ana")
         if one.rollout is not None:
@@ -186,7 +186,7 @@ def _activity(connection: sa.Connection, one: Situation) -> None:
         connection.execute(sa.insert(ACTIVITY), rows)
 
 
-def _fact(connection: sa.Connection, one: Situation, fact: Told, site: str) -> None:
+def put_fact(connection: sa.Connection, one: Situation, fact: Told, site: str) -> None:
     at = moment(one.day, fact.at, one.timezone)
     received = moment(one.day, fact.received, one.timezone) if fact.received else at
     connection.execute(
@@ -202,7 +202,7 @@ def _fact(connection: sa.Connection, one: Situation, fact: Told, site: str) -> N
     )
 
 
-def _transmissions(connection: sa.Connection, one: Situation, sent: Sent) -> None:
+def put_transmissions(connection: sa.Connection, one: Situation, sent: Sent) -> None:
     for name in sent.lists:
         at = moment(one.day, sent.at, one.timezone)
         identity = f"{one.day}-{name}-{sent.at}"

@@ -18,8 +18,8 @@ from tests.unit.fleet.diagnosis.injected import (
     Sent,
     Situation,
     Told,
-    _fact,
-    _transmissions,
+    put_fact,
+    put_transmissions,
     inject,
     moment,
 )
@@ -32,9 +32,9 @@ NEXT = DAY + timedelta(days=1)
 def come_back(database: Database, *facts: Told, sent: Sent | None = None, at: str = "+1 08:30") -> None:
     with database.write() as connection:
         for fact in facts:
-            _fact(connection, SILENT, fact, SITE)
+            put_fact(connection, SILENT, fact, SITE)
         if sent is not None:
-            _transmissions(connection, SILENT, sent)
+            put_transmissions(connection, SILENT, sent)
         connection.execute(sa.update(AGENTS).values(last_seen_at=moment(DAY, at)))
 
 
