@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from afluente.conform.frames import is_of, relation, series_to_arrow
+from afluente.conform.glance.block import Flags
 from afluente.core.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import polars as pl
-
-Flags = NDArray[np.bool_]
 
 
 def texts_of(values: Iterable[object]) -> pa.Array:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +23,9 @@ from afluente.conform.execute import register_reference_tables
 from afluente.conform.expressions import translate
 from afluente.conform.given_contract import column_contract
 from afluente.conform.glance.answer import NO, UNSURE, YES
+from afluente.conform.glance.block import Flags
 from afluente.conform.glance.look import GLANCES, look
-from afluente.conform.one_column import Flags, flags_like, to_column
+from afluente.conform.one_column import flags_like, to_column
 from afluente.conform.registry import load_type
 from afluente.core.errors import UsageError
 from afluente.project.contract import Contract
@@ -32,14 +33,21 @@ from afluente.project.contract import Contract
 if TYPE_CHECKING:
     from afluente.engines.engine import Engine
 
+Value = TypeVar("Value")
 Values = TypeVar("Values")
 _POLICIES = ("required", "on_missing", "on_invalid", "default")
 _NUMBERS = itertools.count()
 
 
+@overload
 def is_valid(
-    values: Values, semantic_type: str, *, timezone: str = "America/Sao_Paulo", **options: object
-) -> Values:
+    values: list[Value] | tuple[Value, ...], semantic_type: str, /, *, timezone: str = ..., **options: object
+) -> list[bool]: ...
+@overload
+def is_valid(values: Values, semantic_type: str, /, *, timezone: str = ..., **options: object) -> Values: ...
+def is_valid(
+    values: object, semantic_type: str, /, *, timezone: str = "America/Sao_Paulo", **options: object
+) -> object:
     """Whether each value is one of the type, where a missing value is none; repairs that are certain count as valid.
 
     An Arrow array, a pandas or Polars series gives its own kind of booleans; a DuckDB relation of one column a
@@ -56,7 +64,7 @@ def is_valid(
     contract = column_contract(semantic_type, {**options, "required": True})
     load_type(contract.columns[0])
     column = to_column(values)
-    return cast("Values", flags_like(_verdicts(column.chunks, contract, timezone, has_options=bool(options)), values))
+    return flags_like(_verdicts(column.chunks, contract, timezone, has_options=bool(options)), values)
 
 
 def _verdicts(arrays: Sequence[pa.Array], contract: Contract, timezone: str, *, has_options: bool) -> Flags:
@@ -67,9 +75,7 @@ def _verdicts(arrays: Sequence[pa.Array], contract: Contract, timezone: str, *, 
     if pa.types.is_null(kind):
         return np.zeros(sum(map(len, arrays)), np.bool_)
     if pa.types.is_dictionary(kind):
-        return np.concatenate(
-            [_of_dictionary(array, contract, timezone, has_options=has_options) for array in arrays]
-        )
+        return np.concatenate([_of_dictionary(array, contract, timezone, has_options=has_options) for array in arrays])
     if pa.types.is_string_view(kind):
         arrays = [array.cast(pa.large_string()) for array in arrays]
     elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
@@ -93,7 +99,7 @@ def _of_dictionary(array: pa.DictionaryArray, contract: Contract, timezone: str,
 
 
 def _flags(flags: pa.BooleanArray) -> Flags:
-    found: Flags = flags.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003 - Arrow's own
+    found: Flags = flags.fill_null(False).to_numpy(zero_copy_only=False)
     return found
 
 

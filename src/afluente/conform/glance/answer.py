@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from afluente.conform.glance.block import Block
+from afluente.conform.glance.block import Block, Bytes, Flags
 from afluente.conform.glance.form import Digits, Form
 
-Answers = NDArray[np.uint8]
+Answers = Bytes
 """One of NO, YES and UNSURE a text."""
 
 NO: Final = np.uint8(0)
@@ -26,7 +25,7 @@ def answers(block: Block, *, fewest: int) -> Answers:
     return np.where(block.sizes < fewest, NO, UNSURE)
 
 
-def judge(block: Block, said: Answers, form: Form, verdict: Callable[[Digits], NDArray[np.bool_] | Answers]) -> None:
+def judge(block: Block, said: Answers, form: Form, verdict: Callable[[Digits], Flags | Answers]) -> None:
     """Answer for those rows of one form that nothing was said of yet."""
     rows = np.flatnonzero((block.sizes == form.size) & (said == UNSURE))
     if not rows.size:

@@ -6,11 +6,12 @@ address. A word of sixty-four of them holds a whole address, with its last byte 
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import threading
 
-from afluente.conform.glance.answer import NO, UNSURE, Answers, answers, judge
-from afluente.conform.glance.block import Block, words
+import numpy as np
+
+from afluente.conform.glance.answer import UNSURE, Answers, answers, judge
+from afluente.conform.glance.block import Block, Bytes, Flags, Words, words
 from afluente.conform.glance.form import Digits, Form
 from afluente.conform.types.contact import DDDS, SHAPES
 
@@ -20,7 +21,7 @@ _LONGEST = 57
 """Sixty-four bits from the start of a byte hold so many from any place in it."""
 
 
-def _beginnings(*, is_mobile: bool) -> NDArray[np.bool_]:
+def _beginnings(*, is_mobile: bool) -> Flags:
     """Whether a number may begin with these three digits: an area code and the first of its own digits."""
     firsts = (9,) if is_mobile else (2, 3, 4, 5)
     may_begin = np.zeros(1000, np.bool_)
@@ -38,40 +39,72 @@ def phone(block: Block) -> Answers:
     return said
 
 
-def _is_phone(digits: Digits) -> NDArray[np.bool_]:
+def _is_phone(digits: Digits) -> Flags:
     national = digits.form.shape.count("9")
     beginning = digits.total((100, 10, 1, *(0,) * (national - 3)))
     return (_MOBILES if national == 11 else _LANDLINES).take(beginning, mode="clip")
 
 
 def email(block: Block) -> Answers:
+    """Addresses of visible ASCII. A bracket may stand around one, so what begins with one or ends in no letter waits."""
     said = answers(block, fewest=6)
-    content, sizes = block.content, block.sizes
-    not_letters = ((content | 32) - 97) > 25
-    dots = content == ord(".")
-    odd = (content - 0x21) > 0x7E - 0x21
-    odd |= (content | 2) == ord(">")
-    odd[1:] |= dots[1:] & dots[:-1]
-    odd |= content == ord("@")
-    others, marks = _bits(block, not_letters), _bits(block, odd)
-    last = block.starts + sizes - 1
+    content, starts, sizes = block.content, block.starts, block.sizes
+    scratch, flags, odd = _scratch.of(content.size)
+    bits = _Bits(block)
+    np.bitwise_or(content, 32, out=scratch)
+    scratch -= ord("a")
+    others = bits.of(np.greater(scratch, ord("z") - ord("a"), out=flags))
+    np.subtract(content, ord("!"), out=scratch)
+    np.greater(scratch, ord("~") - ord("!"), out=odd)
+    dots = np.equal(content, ord("."), out=scratch.view(np.bool_))
+    odd[1:] |= np.logical_and(dots[1:], dots[:-1], out=flags[1:])
+    odd |= np.equal(content, ord("@"), out=flags)
+    marks = bits.of(odd)
+    last = starts + sizes
+    last -= 1
     last_other = np.bitwise_count((others & -others) - _ONE)
     at = np.bitwise_count((marks & -marks) - _ONE)
     is_plain = (marks & (marks - _ONE)) == 0
     is_plain &= content.take(last - at, mode="clip") == ord("@")
     is_plain |= marks == 0
     is_plain &= sizes <= _LONGEST
+    is_plain &= last_other > 0
+    is_plain &= content.take(starts) != ord("<")
     is_address = content.take(last - last_other, mode="clip") == ord(".")
     is_address &= last_other >= 2
     is_address &= at > last_other + 1
     is_address &= at < sizes - 1
-    return np.where((said == UNSURE) & is_plain, is_address, said)
+    is_plain &= said == UNSURE
+    np.copyto(said, is_address, where=is_plain)
+    return said
 
 
-def _bits(block: Block, flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """The flags of each text's bytes, that of its last byte as the lowest bit."""
-    packed = np.concatenate([np.packbits(flags), np.zeros(8, np.uint8)])
-    bits = words(packed, block.starts >> 3).byteswap()
-    bits <<= (block.starts & 7).astype(np.uint64)
-    bits >>= (64 - block.sizes).astype(np.uint64)
-    return bits
+class _Bits:
+    """Flags of a block's bytes as one number a text, that of its last byte as the lowest bit."""
+
+    def __init__(self, block: Block) -> None:
+        self._at = block.starts >> 3
+        self._before = (block.starts & 7).astype(np.uint64)
+        self._after = (64 - block.sizes).astype(np.uint64)
+
+    def of(self, flags: Flags) -> Words:
+        packed = np.concatenate([np.packbits(flags), np.zeros(8, np.uint8)])
+        bits = words(packed, self._at).byteswap(inplace=True)
+        bits <<= self._before
+        bits >>= self._after
+        return bits
+
+
+class _Scratch(threading.local):
+    """A thread's memory for what is worked out of a block's bytes: fresh pages cost ten times the work itself."""
+
+    memory = np.zeros((3, 0), np.uint8)
+
+    def of(self, size: int) -> tuple[Bytes, Flags, Flags]:
+        if self.memory.shape[1] < size:
+            self.memory = np.zeros((3, size), np.uint8)
+        scratch, flags, more_flags = self.memory[:, :size]
+        return scratch, flags.view(np.bool_), more_flags.view(np.bool_)
+
+
+_scratch = _Scratch()

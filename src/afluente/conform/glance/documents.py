@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from afluente.conform.glance.answer import Answers, answers, judge
-from afluente.conform.glance.block import Block
+from afluente.conform.glance.block import Block, Flags, Words
 from afluente.conform.glance.form import Digits, Form
 from afluente.conform.types.documents import CNPJ_FIRST, CNPJ_SECOND, CPF_FIRST, CPF_SECOND
 
@@ -32,7 +31,6 @@ _CNPJ = tuple(
 _CNS = tuple(Form(shape) for shape in ("999999999999999", "999 9999 9999 9999"))
 
 
-
 def cpf(block: Block) -> Answers:
     said = answers(block, fewest=9)
     for form in _CPF:
@@ -40,7 +38,7 @@ def cpf(block: Block) -> Answers:
     return said
 
 
-def _is_cpf(digits: Digits) -> NDArray[np.bool_]:
+def _is_cpf(digits: Digits) -> Flags:
     absent = 11 - len(digits.form.places)
     first = digits.total((*CPF_FIRST, 0, 0)[absent:])
     second = digits.total((*CPF_SECOND, 2, 0)[absent:])
@@ -48,10 +46,11 @@ def _is_cpf(digits: Digits) -> NDArray[np.bool_]:
     return _has_due(digits, first, second) & ~digits.are_all(leading)
 
 
-def _has_due(digits: Digits, first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _has_due(digits: Digits, first: Words, second: Words) -> Flags:
     """Whether the last two digits are those that the two sums call for."""
     given = digits.total((*(0,) * (len(digits.form.places) - 2), 10, 1))
-    return given == _DUE_TENS.take(first, mode="clip") + _DUE.take(second, mode="clip")
+    has_due: Flags = given == _DUE_TENS.take(first, mode="clip") + _DUE.take(second, mode="clip")
+    return has_due
 
 
 def cnpj(block: Block) -> Answers:
@@ -61,7 +60,7 @@ def cnpj(block: Block) -> Answers:
     return said
 
 
-def _is_cnpj(digits: Digits) -> NDArray[np.bool_]:
+def _is_cnpj(digits: Digits) -> Flags:
     absent = 14 - len(digits.form.places)
     first = digits.total((*CNPJ_FIRST, 0, 0)[absent:])
     second = digits.total((*CNPJ_SECOND, 2, 0)[absent:])
@@ -75,11 +74,12 @@ def cns(block: Block) -> Answers:
     return said
 
 
-def _is_cns(digits: Digits) -> NDArray[np.bool_]:
+def _is_cns(digits: Digits) -> Flags:
     leading = digits.values[0] & np.uint64(0xFF)
-    provisional = (leading >= 7) & _DIVIDES.take(digits.total(range(15, 0, -1)), mode="clip")
+    is_cns: Flags = _DIVIDES.take(digits.total(range(15, 0, -1)), mode="clip")
+    is_cns &= leading >= 7
     is_definitive = (leading == 1) | (leading == 2)
-    if not is_definitive.any():
-        return provisional
-    suffix = _SUFFIX.take(digits.total((*range(15, 4, -1), 0, 0, 0, 0)), mode="clip")
-    return provisional | is_definitive & (digits.total((*(0,) * 11, 1000, 100, 10, 1)) == suffix)
+    if is_definitive.any():
+        suffix = _SUFFIX.take(digits.total((*range(15, 4, -1), 0, 0, 0, 0)), mode="clip")
+        is_cns |= is_definitive & (digits.total((*(0,) * 11, 1000, 100, 10, 1)) == suffix)
+    return is_cns

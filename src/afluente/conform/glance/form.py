@@ -14,11 +14,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from afluente.conform.glance.block import Block, words
+from afluente.conform.glance.block import Block, Flags, Places, Words, words
 
-Words = NDArray[np.uint64]
-_HIGHS = 0x8080808080808080
+_HIGHS = np.uint64(0x8080808080808080)
 _LANES = np.uint64(0x00FF00FF00FF00FF)
+_NO_SHIFT = np.uint64(0)
+_BYTE = np.uint64(8)
 _TOP_LANE = np.uint64(48)
 _LOWER = np.uint64(2)
 
@@ -28,23 +29,23 @@ class Digits:
     """The digits of rows of one form; a letter's value is its ASCII code minus 48. Where `fits` is false: anything."""
 
     form: Form
-    fits: NDArray[np.bool_]
+    fits: Flags
     values: tuple[Words, ...]
 
     def total(self, weights: Sequence[int]) -> Words:
         """The sum of the digits times their weights, one a digit from the left; it must stay under 65,536."""
         total: Words | None = None
         for value, (even, odd) in zip(self.values, _factors(self.form, tuple(weights)), strict=True):
-            for factor, shift in ((even, 0), (odd, 8)):
+            for factor, shift in ((even, _NO_SHIFT), (odd, _BYTE)):
                 if factor:
-                    lane = (value >> np.uint64(shift)) & _LANES if shift else value & _LANES
-                    lane *= np.uint64(factor)
+                    lane = (value >> shift) & _LANES if shift else value & _LANES
+                    lane *= factor
                     total = lane if total is None else np.add(total, lane, out=total)
         if total is None:
             return np.zeros(self.fits.size, np.uint64)
         return np.right_shift(total, _TOP_LANE, out=total)
 
-    def are_all(self, digit: Words | int) -> NDArray[np.bool_]:
+    def are_all(self, digit: Words | int) -> Flags:
         """Whether every digit of a row is this one."""
         different: Words | None = None
         for value, mask in zip(self.values, _ones(self.form), strict=True):
@@ -52,7 +53,8 @@ class Digits:
             different = apart if different is None else np.bitwise_or(different, apart, out=different)
         if different is None:
             return np.ones(self.fits.size, np.bool_)
-        return different == 0
+        is_same: Flags = different == 0
+        return is_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Form:
             bad = wrong if bad is None else np.bitwise_or(bad, wrong, out=bad)
         if bad is None:
             return Digits(self, np.ones(rows.size, np.bool_), ())
-        return Digits(self, (bad & np.uint64(_HIGHS)) == 0, tuple(values))
+        return Digits(self, (bad & _HIGHS) == 0, tuple(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class _Word:
     slack: np.uint64
     letters: np.uint64
 
-    def of(self, block: Block, starts: NDArray[np.int32] | NDArray[np.int64]) -> Words:
+    def of(self, block: Block, starts: Places) -> Words:
         """The word of each of these texts."""
         at = starts + self.start if self.start else starts
         return block.content.take(at).astype(np.uint64) if self.is_byte else words(block.content, at)
@@ -153,7 +155,7 @@ def _expected(form: Form) -> tuple[_Word, ...]:
 
 
 @cache
-def _factors(form: Form, weights: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+def _factors(form: Form, weights: tuple[int, ...]) -> tuple[tuple[np.uint64, np.uint64], ...]:
     """For each word what its even and its odd bytes are multiplied with; a byte that two words cover counts once."""
     left = dict(zip(form.places, weights, strict=True))
     found = []
@@ -161,10 +163,12 @@ def _factors(form: Form, weights: tuple[int, ...]) -> tuple[tuple[int, int], ...
         factors = [0, 0]
         for byte in range(8):
             factors[byte % 2] |= left.pop(start + byte, 0) << (16 * (3 - byte // 2))
-        found.append((factors[0], factors[1]))
+        found.append((np.uint64(factors[0]), np.uint64(factors[1])))
     return tuple(found)
 
 
 @cache
 def _ones(form: Form) -> tuple[int, ...]:
-    return tuple(sum(1 << (8 * (place - start)) for place in form.places if 0 <= place - start < 8) for start in form.starts)
+    return tuple(
+        sum(1 << (8 * (place - start)) for place in form.places if 0 <= place - start < 8) for start in form.starts
+    )

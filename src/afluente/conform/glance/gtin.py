@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from afluente.conform.glance.answer import Answers, answers, judge
-from afluente.conform.glance.block import Block
+from afluente.conform.glance.block import Block, Flags
 from afluente.conform.glance.form import Digits, Form
 
 _FORMS = tuple(Form("9" * size) for size in (13, 14, 8, 12, 7, 11))
@@ -20,6 +19,8 @@ def gtin(block: Block) -> Answers:
     return said
 
 
-def _is_gtin(digits: Digits) -> NDArray[np.bool_]:
+def _is_gtin(digits: Digits) -> Flags:
     total = digits.total([1 if place % 2 == 0 else 3 for place in reversed(range(digits.form.size))])
-    return _IS_ROUND.take(total, mode="clip") & (total != 0)
+    is_gtin: Flags = _IS_ROUND.take(total, mode="clip")
+    is_gtin &= total != 0
+    return is_gtin

@@ -32,7 +32,7 @@ GLANCES: Mapping[str, Glance] = {
 _S = f"[{SPACES}]*"
 _POSSIBLE: Mapping[Glance, str] = {
     place.cep: f"([0-9]{_S}){{1,2}}[.]?{_S}([0-9]{_S}){{3}}-?{_S}([0-9]{_S}){{3}}",
-    contact.email: f"[<{SPACES}]*([.]?[^@.{SPACES}])*[.]?@([.]?[^@.{SPACES}])+[>{SPACES}]*",
+    contact.email: f"[<{SPACES}]*([.]?[^@.{SPACES}])*[.]?@([.]?[^@.{SPACES}])+[.][A-Za-z]+[>{SPACES}]*",
 }
 """What every value matches, where that is quick to tell and much that is dirty does not."""
 
