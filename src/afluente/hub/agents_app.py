@@ -57,7 +57,7 @@ _SLOT = re.compile(r"[0-9a-z-]{1,64}")
 
 def agents_app(parts: HubParts, threads: Threads) -> FastAPI:
     """The app; it publishes no description of itself."""
-    app = FastAPI(title="Afluente: agents", openapi_url=None)
+    app = FastAPI(title="Afluente: agents", openapi_url=None, redirect_slashes=False)
     answer_errors(app, parts.clock)
     app.add_middleware(
         Bounds,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+TWO_LENGTHS = "two_lengths"
+"""Where a request ends is not known: its connection ends with the answer."""
 _WORDS = {
     400: ("bad_request", "o pedido está errado", "the request is wrong"),
     404: ("not_found", "isto não existe neste hub", "there is no such thing at this hub"),
@@ -49,7 +51,7 @@ def refusal_response(refusal: Refusal, clock: Clock) -> Response:
         headers[OFFSET_HEADER] = str(refusal.offset)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Afluente"
-    if refusal.status == HTTPStatus.REQUEST_TIMEOUT:
+    if refusal.status == HTTPStatus.REQUEST_TIMEOUT or refusal.code == TWO_LENGTHS:
         headers["Connection"] = "close"
     return Response(to_json(answer), refusal.status, headers, media_type="application/json")
 

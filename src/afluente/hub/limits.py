@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from afluente.fleet.refusal import Refusal
-from afluente.hub.errors import as_refusal, refusal_response
+from afluente.hub.errors import TWO_LENGTHS, as_refusal, refusal_response
 from afluente_agent.protocol.limits import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -123,6 +123,12 @@ class Bounds:
         try:
             if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_TARGET:
                 raise Refusal("target_too_long", "endereço longo demais", "the address is too long", status=414)
+            if _has_two_lengths(scope):
+                raise Refusal(
+                    TWO_LENGTHS,
+                    "o pedido diz o seu tamanho de dois modos; um proxy pode tê-lo alterado",
+                    "the request has a length and comes in chunks too; a proxy may have changed it",
+                )
             if self._is_buffering:
                 receive = _replay(await read_bounded(scope, receive, self._settings), receive)
             await self._app(scope, receive, watched)
@@ -143,6 +149,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    """What one server takes for a body, another takes for the next request. Source: RFC 9112, section 6.3."""
+    return {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}
 
 
 def _declared(scope: Scope) -> int | None:

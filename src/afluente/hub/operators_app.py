@@ -36,7 +36,9 @@ _ERROR_SCHEMA = {
 
 def operators_app(parts: HubParts, threads: Threads) -> FastAPI:
     """The app; its description stands at `/openapi.json`."""
-    app = FastAPI(title="Afluente: operators", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Afluente: operators", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     answer_errors(app, parts.clock)
     app.add_middleware(Bounds, settings=parts.settings, clock=parts.clock, is_buffering=True, headers=_PRIVATE)
     desk = Desk(parts, threads, wrong_tokens=FailureRate(parts.settings.wrong_tokens_a_minute, now=time.monotonic))
