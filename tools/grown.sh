@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings in what the tests of grown forms use and a fresh machine may lack: Java and an OpenSSH server from Debian,
-# Apache Spark from the package index into a virtual environment of its own. What cannot be had is said, and its tests
-# skip. Prints the Python of the Spark installation, if there is one.
+# Apache Spark from the package index into a virtual environment of its own, and PyInstaller into ours. What cannot be
+# had is said, and its tests skip. Prints the Python of the Spark installation, if there is one.
 set -u
 spark=.venv-spark
 
@@ -18,6 +18,15 @@ debian() { # a program, and the package that has it
 
 debian java openjdk-17-jre-headless
 debian sshd openssh-server
+
+if ! .venv/bin/python -c 'import PyInstaller' 2>/dev/null; then
+    say "installing PyInstaller"
+    if command -v uv >/dev/null 2>&1; then
+        uv pip install -q --python .venv/bin/python --require-hashes -r requirements/bundle.txt
+    else
+        .venv/bin/python -m pip install -q --require-hashes -r requirements/bundle.txt
+    fi >/dev/null 2>&1 || say "PyInstaller cannot be installed: its tests skip"
+fi
 
 if command -v java >/dev/null 2>&1; then
     if [ ! -x "$spark/bin/spark-submit" ]; then

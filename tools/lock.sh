@@ -13,3 +13,5 @@ uv pip compile $common pyproject.toml requirements/build.in --group dev --group 
     --extra s3 --extra pandas --extra polars --extra keyring -o requirements/bench.txt
 # shellcheck disable=SC2086
 uv pip compile $common requirements/spark.in -o requirements/spark.txt
+# shellcheck disable=SC2086
+uv pip compile $common requirements/bundle.in -o requirements/bundle.txt
