@@ -107,9 +107,7 @@ def _company(cell: Cell, text: str, digits: str = "", of: str = "") -> tuple[str
     number, letters, due, lettered_due = (cell.mid(of + n) for n in ("number", "letters", "due", "lettered_due"))
     names = _quotient_names(cell, 12, of)
     known = f"WHEN {digits} IS NOT NULL THEN {d.try_cast(digits, 'bigint')} " if digits else ""
-    sums = (
-        f"CASE WHEN {number} IS NULL AND {text} IS NOT NULL THEN {letter_sums(d, text, CNPJ_FIRST, CNPJ_SECOND)} END"
-    )
+    sums = f"CASE WHEN {number} IS NULL AND {text} IS NOT NULL THEN {letter_sums(d, text, CNPJ_FIRST, CNPJ_SECOND)} END"
     given = d.try_cast(f"substr({text}, 13, 2)", "integer")
     tenth = d.div(given, 10)
     of_letters = (
