@@ -102,6 +102,23 @@ def test_municipalities_become_sites_with_one_line_commands_in_a_private_file(pr
     assert enrol(project, "--output", str(target)).returncode == 2
 
 
+def test_where_the_hub_serves_the_scripts_one_line_brings_the_agent_too(project: Path) -> None:
+    plain = enrol(project)
+    assert "install.sh" in plain.stderr
+    updates = project / ".afluente" / "fleet" / "updates"
+    updates.mkdir(parents=True)
+    for name in ("install.sh", "install.ps1"):
+        (updates / name).write_text("", encoding="utf-8")
+    ended = enrol(project)
+    row = next(csv.DictReader(io.StringIO(ended.stdout)))
+    assert "install.sh" not in ended.stderr
+    assert row["comando_linux"].startswith(
+        f"curl -fsSL {HUB}/updates/install.sh | sudo AFLUENTE_HUB={HUB} AFLUENTE_TOKEN=afl_"
+    )
+    assert row["comando_linux"].endswith(" sh")
+    assert row["comando_windows"].endswith(f"; irm {HUB}/updates/install.ps1 | iex")
+
+
 def test_enrolling_again_gives_new_codes_to_the_same_sites(project: Path) -> None:
     first = list(csv.DictReader(io.StringIO(enrol(project).stdout)))
     second = list(csv.DictReader(io.StringIO(enrol(project).stdout)))

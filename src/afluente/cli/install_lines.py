@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from afluente.fleet.sites import NewSite
 
 COLUMNS = ("codigo_ibge", "nome", "uf", "contato", "comando_linux", "comando_windows")
+SCRIPTS = ("install.sh", "install.ps1")
+"""What brings the agent to a machine, among the hub's files of updates."""
+_BRING_LINUX = "curl -fsSL {hub}/updates/install.sh | sudo AFLUENTE_HUB={hub} AFLUENTE_TOKEN={token} sh"
+_BRING_WINDOWS = '$env:AFLUENTE_HUB="{hub}"; $env:AFLUENTE_TOKEN="{token}"; irm {hub}/updates/install.ps1 | iex'
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -50,8 +54,10 @@ def hub_address(text: str) -> str:
     return address
 
 
-def install_lines(wanted: Sequence[NewSite], tokens: Mapping[str, str], *, hub: str) -> list[dict[str, str]]:
-    """A row for each site, in the order given."""
+def install_lines(
+    wanted: Sequence[NewSite], tokens: Mapping[str, str], *, hub: str, has_scripts: bool = False
+) -> list[dict[str, str]]:
+    """A row for each site, in the order given. `has_scripts`: the hub serves the scripts that bring the agent first."""
     lines = []
     for site in wanted:
         token = tokens[site.id]
@@ -64,8 +70,12 @@ def install_lines(wanted: Sequence[NewSite], tokens: Mapping[str, str], *, hub: 
                 "nome": site.name,
                 "uf": site.uf,
                 "contato": site.contact,
-                "comando_linux": f"sudo afluente-agent {words}",
-                "comando_windows": f"afluente-agent.exe {words}",
+                "comando_linux": _BRING_LINUX.format(hub=hub, token=token)
+                if has_scripts
+                else f"sudo afluente-agent {words}",
+                "comando_windows": _BRING_WINDOWS.format(hub=hub, token=token)
+                if has_scripts
+                else f"afluente-agent.exe {words}",
             }
         )
     return lines

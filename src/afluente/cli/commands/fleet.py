@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 NOTHING_DUE = Message("ninguém precisa fazer nada", "nobody has to do anything")
 
+_NO_SCRIPTS = Message(
+    "as linhas supõem o agente já copiado para a máquina; com install.sh e install.ps1 em {folder} elas o trazem",
+    "the lines need the agent on the machine already; with install.sh and install.ps1 in {folder} they bring it",
+)
+
 
 def run(arguments: Namespace, console: Console) -> int:
     with open_workspace(arguments) as workspace:
@@ -47,7 +52,7 @@ def run(arguments: Namespace, console: Console) -> int:
 def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
     from pathlib import Path
 
-    from afluente.cli.install_lines import hub_address, install_lines, writing
+    from afluente.cli.install_lines import SCRIPTS, hub_address, install_lines, writing
     from afluente.fleet import enrolment, sites
     from afluente.fleet.municipality_file import read_municipalities
 
@@ -60,7 +65,9 @@ def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
             made = sites.register(connection, wanted, by=by, at=now)
             names = [site.id for site in wanted]
             tokens = enrolment.create_tokens(connection, names, by=by, at=now, days=arguments.days)
-        lines = install_lines(wanted, dict(tokens), hub=hub)
+        updates = workspace.folder / "fleet" / "updates"
+        has_scripts = all((updates / name).is_file() for name in SCRIPTS)
+        lines = install_lines(wanted, dict(tokens), hub=hub, has_scripts=has_scripts)
         if console.is_json and not arguments.output:
             console.json(lines)
         else:
@@ -70,6 +77,8 @@ def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
         "{n} install codes, {m} new sites; each code is good for {d:g} days and one installation",
     )
     console.note(said.say(workspace.project.language, n=len(tokens), m=len(made), d=arguments.days))
+    if not has_scripts:
+        console.note(_NO_SCRIPTS.say(workspace.project.language, folder=updates))
     return 0
 
 
