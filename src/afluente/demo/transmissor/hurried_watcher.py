@@ -18,7 +18,7 @@ from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.trial import TrialRule
 from afluente_agent.update.watcher import Pace, Watcher
 
-RULE = TrialRule(reach_hub_seconds=40, hang_seconds=20, settle_seconds=0.5, most_exits=2)
+RULE = TrialRule(reach_hub_seconds=240, hang_seconds=120, settle_seconds=0.5, most_exits=2)
 PACE = Pace(poll_seconds=0.1, stop_seconds=5, first_wait_seconds=0.1, longest_wait_seconds=0.5)
 
 

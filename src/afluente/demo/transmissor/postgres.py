@@ -9,6 +9,7 @@ import asyncio
 import socket
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ ACCESS = """
 local all all trust
 host all all 127.0.0.1/32 scram-sha-256
 """
+START_SECONDS = 120
 OPTIONS = "-c fsync=off -c max_connections=60"
 """Of the municipalities' server, whose disk is not what is shown."""
 
@@ -42,7 +44,8 @@ def central_postgres() -> Iterator[str]:
     """The URI of a new server, as its owner. Its folder is a temporary one: the server's user may not enter ours."""
     made = _package()
     with tempfile.TemporaryDirectory(prefix="afluente-demo-central-", ignore_cleanup_errors=True) as folder:
-        server = made.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = made.get_server(Path(folder) / "data", cleanup_mode="stop", start=False)
+        start_patiently(server)
         try:
             yield str(server.get_uri())
         finally:
@@ -73,11 +76,28 @@ def municipal_postgres() -> Iterator[PortedServer]:
 
         started = f"-h 127.0.0.1 -p {port} -k {folder} {OPTIONS}"
         try:
-            control("start", "-w", "-o", started, "-l", str(data / "log"))
+            control("start", "-w", "-t", str(START_SECONDS), "-o", started, "-l", str(data / "log"))
             yield PortedServer(f"postgresql://postgres@/postgres?host={folder}&port={port}", port)
         finally:
             with suppress(subprocess.CalledProcessError):
                 control("stop", "-m", "immediate")
+
+
+def start_patiently(server: Any) -> None:
+    """Start a server of the package, whose patience is 10 seconds.
+
+    A start that a slow machine needs longer for goes on by itself; it is looked for again until it is done.
+    """
+    ends = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            server.start()
+        except (subprocess.TimeoutExpired, AssertionError):
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from afluente.demo.transmissor.hub_world import HubWorld
 
 GOLD = TableName("gold", "pessoas_por_unidade")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 OF_THE_CENTRE = """
 SELECT site, nu_cnes, count(*), count(*) FILTER (WHERE consultas::bigint > 0)
 FROM hipertensao WHERE nu_cnes IS NOT NULL GROUP BY site, nu_cnes

@@ -26,7 +26,7 @@ from afluente.demo.transmissor.rush.lists import changed_rows
 PACKAGE = "afluente.demo.transmissor.rush"
 IDLE, NAIVE, SLOTS = "idle", "naive", "slots"
 IDLE_SECONDS = 3.0
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 STOP_SECONDS = 20.0
 WRITERS = 3
 """Processes that stand for the municipalities' own machines: one alone would be what is waited for."""

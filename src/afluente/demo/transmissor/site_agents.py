@@ -26,9 +26,9 @@ from afluente_agent.parts import Parts
 from afluente_agent.settings import DataFolder, Settings, SettingsStore
 
 AT_ONCE = 6
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 NEVER = float("inf")
-PROCESS_SECONDS = 60
+PROCESS_SECONDS = 300
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from afluente_agent.update.pointer import Pointer, PointerFile
 GOOD, BAD = "1.1.0", "1.2.0"
 RINGS = ("piloto", "geral")
 WATCHER = "afluente.demo.transmissor.hurried_watcher"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 STOP_SECONDS = 20.0
 _GOOD = """import sys
 import afluente_agent
