@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.until import PATIENCE_SECONDS
+from tests.fleet_world.loopback_line import lead, listening
 
 HUB = "hub.example.org"
 
@@ -140,37 +140,23 @@ def hub(answering: Answering, *, certificate: Path | None = None) -> Iterator[in
 @contextlib.contextmanager
 def accepting(*, first: bytes = b"", is_cut: bool = False, is_reset: bool = False) -> Iterator[int]:
     """A server that accepts, reads a little, may say something, and then hangs or cuts; its port."""
-    ended = threading.Event()
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(0.05)
     kept: list[socket.socket] = []
 
-    def serve() -> None:
-        while not ended.is_set():
-            try:
-                opened, _ = listening.accept()
-            except TimeoutError:
-                continue
-            opened.settimeout(PATIENCE_SECONDS)
-            with contextlib.suppress(OSError):
-                opened.recv(4096)
-                if first:
-                    opened.sendall(first)
-            if is_reset:
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-            if is_cut or is_reset:
-                opened.close()
-            else:
-                kept.append(opened)
+    def handle(opened: socket.socket) -> None:
+        kept.append(opened)
+        with contextlib.suppress(OSError):
+            opened.recv(4096)
+            if first:
+                opened.sendall(first)
+        if is_reset:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        if is_cut or is_reset:
+            opened.close()
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
     try:
-        yield listening.getsockname()[1]
+        with listening(handle) as port:
+            yield port
     finally:
-        ended.set()
-        thread.join()
-        listening.close()
         for one in kept:
             one.close()
 
@@ -193,58 +179,24 @@ class SeenByProxy:
 @contextlib.contextmanager
 def proxy(*, lead_to: int, status: int = 200, authorization: str = "") -> Iterator[SeenByProxy]:
     """A CONNECT proxy that leads everything to one port of this machine, or refuses with a status."""
-    ended = threading.Event()
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(0.05)
-    seen = SeenByProxy(listening.getsockname()[1], [])
-    threads: list[threading.Thread] = []
-
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
-                target.sendall(piece)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
+    lines: list[str] = []
 
     def handle(opened: socket.socket) -> None:
-        opened.settimeout(PATIENCE_SECONDS)
         head = b""
-        with opened, contextlib.suppress(OSError):
+        with opened:
             while b"\r\n\r\n" not in head:
                 piece = opened.recv(1)
                 if not piece:
                     return
                 head += piece
-            seen.lines.append(head.split(b"\r\n", 1)[0].decode())
+            lines.append(head.split(b"\r\n", 1)[0].decode())
             needed = f"Proxy-Authorization: {authorization}".encode()
             refused = 407 if authorization and needed not in head else status
             opened.sendall(
                 f"HTTP/1.1 {refused} x\r\n".encode() + (b"Content-Length: 0\r\n" if refused != 200 else b"") + b"\r\n"
             )
-            if refused != 200:
-                return
-            with socket.create_connection(("127.0.0.1", lead_to), timeout=PATIENCE_SECONDS) as onward:
-                back = threading.Thread(target=pump, args=(onward, opened), daemon=True)
-                back.start()
-                pump(opened, onward)
-                back.join()
+            if refused == 200:
+                lead(opened, lead_to)
 
-    def serve() -> None:
-        while not ended.is_set():
-            try:
-                opened, _ = listening.accept()
-            except TimeoutError:
-                continue
-            threads.append(threading.Thread(target=handle, args=(opened,), daemon=True))
-            threads[-1].start()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join()
-        for one in threads:
-            one.join(timeout=6)
-        listening.close()
+    with listening(handle) as port:
+        yield SeenByProxy(port, lines)

