@@ -26,7 +26,20 @@ def translated(query: ListQuery, error: Exception, *, seconds: float) -> AgentEr
                 "Nada a fazer aqui: o agente tenta de novo, e a equipe da central revê a consulta.",
                 evidence={"list": query.name, "seconds": query.most_seconds},
             )
-        case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.SerializationError():
+        case asyncpg.DiskFullError():
+            return PecError(
+                fact_codes.DISK_FULL,
+                "o banco do PEC ficou sem espaço em disco",
+                "PEC's database has no room on its disk",
+                "Libere espaço no disco do computador do PEC.",
+                evidence={"where": "banco do PEC"},
+            )
+        case (
+            asyncpg.QueryCanceledError()
+            | asyncpg.LockNotAvailableError()
+            | asyncpg.SerializationError()
+            | asyncpg.InsufficientResourcesError()
+        ):
             return ExtractionError(
                 fact_codes.QUERY_CANCELLED,
                 f"a leitura da lista {query.name} foi interrompida no banco do PEC",

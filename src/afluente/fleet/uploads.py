@@ -33,6 +33,7 @@ from afluente_agent.protocol.limits import MAX_CHUNK_BYTES, MAX_TRANSMISSION_BYT
 from afluente_agent.protocol.messages import TransmissionStart, TransmissionState, to_json
 
 LEAST_CHUNK_BYTES = 4096
+IDLE_DAYS = 14
 HAS_IT = ("landed", "loading", "loaded")
 NO_FULL_NEEDED = ("loading.superseded",)
 MOST_SETTLED = 100
@@ -51,7 +52,7 @@ class UploadLimits:
     most_open: int = 64
     most_open_bytes: int = 4 * MAX_TRANSMISSION_BYTES
     least_free_bytes: int = LEAST_FREE_BYTES
-    idle_days: float = 14
+    idle_days: float = IDLE_DAYS
     completion: CompletionLimits = field(default_factory=CompletionLimits)
 
 

@@ -58,7 +58,7 @@ SITUATIONS = (
         ("fim de semana", "weekend"),
         "nothing",
         NOTHING,
-        "é fim de semana e o servidor parece desligado; o envio segue na segunda. Não precisam fazer nada.",
+        "é fim de semana e o servidor parece desligado; o envio segue no próximo dia de trabalho. Não precisam fazer nada.",
     ),
     _situation(
         "outside_hours",

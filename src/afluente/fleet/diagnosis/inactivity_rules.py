@@ -119,8 +119,8 @@ def sending_now(view: SiteView) -> Finding | None:
     going = [one for one in view.transmissions if one.state == "receiving"]
     if not going:
         return None
-    newest = max(going, key=lambda one: one.started_at)
-    if view.at - newest.started_at > MOVES_WITHIN:
+    newest = max(going, key=lambda one: one.moved_at)
+    if view.at - newest.moved_at > MOVES_WITHIN:
         return None
     share = f"{newest.offset * 100 // max(newest.size_bytes, 1)}%"
     return Finding("inactivity.sending_now", 0.85, {"list": newest.list_name, "share": share})

@@ -30,6 +30,7 @@ from afluente.fleet.diagnosis.view import (
     SiteView,
     UnitFreshness,
 )
+from afluente.fleet.uploads import IDLE_DAYS
 from afluente.state.fleet_schema import (
     ACTIVITY,
     ADMISSION,
@@ -266,6 +267,7 @@ def _note_sent(
         TRANSMISSIONS.c.error_code,
         TRANSMISSIONS.c.size_bytes,
         TRANSMISSIONS.c.offset,
+        TRANSMISSIONS.c.due_at,
         TRANSMISSIONS.c.start,
     ).where(TRANSMISSIONS.c.started_at >= span.begins_at - timedelta(days=1), TRANSMISSIONS.c.started_at <= span.until)
     for row in connection.execute(query):
@@ -286,6 +288,7 @@ def _note_sent(
                     row.error_code or "",
                     row.size_bytes,
                     row.offset,
+                    _moved_at(row),
                 )
             )
         if row.landed_at is None or row.landed_at >= ends_at:
@@ -294,6 +297,13 @@ def _note_sent(
         if row.landed_at >= begins_at:
             mine.arrived.add(row.list_name)
             _note_freshness(mine, row.start, span.day)
+
+
+def _moved_at(row: Any) -> datetime:
+    """When a chunk of it last came: each puts off the day on which it is forgotten."""
+    if row.state != "receiving" or row.offset == row.size_bytes or row.due_at is None:
+        return row.started_at  # type: ignore[no-any-return]
+    return max(row.started_at, row.due_at - timedelta(days=IDLE_DAYS))  # type: ignore[no-any-return]
 
 
 def _later(sent: _Sent, moment: datetime) -> None:

@@ -130,7 +130,8 @@ def unexplained(view: SiteView) -> Finding | None:
     """Alive, hours past its usual time, and no fact says why it did not send."""
     if view.is_sent or not view.is_seen:
         return None
-    if view.is_today and (not view.is_alive or view.at < view.opens_at + SEND_PATIENCE):
+    begins_at = max(view.opens_at, view.enrolled_at or view.opens_at)
+    if view.is_today and (not view.is_alive or view.at < begins_at + SEND_PATIENCE):
         return None
     missing = sorted(view.expected_lists - view.sent_lists)
     evidence = {"missing": ", ".join(missing)} if missing else {}

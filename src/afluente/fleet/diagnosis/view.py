@@ -43,6 +43,7 @@ class SeenTransmission:
     error_code: str
     size_bytes: int
     offset: int
+    moved_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

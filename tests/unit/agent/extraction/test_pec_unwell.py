@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from afluente_agent.catalogue import Column, ListQuery
 from afluente_agent.errors import AgentError
 from afluente_agent.extract import Extracted, extract
+from afluente_agent.extraction_failure import translated
 from afluente_agent.pec import PecAddress, SessionLimits, connected, opened, read_installation
 from afluente_agent.startup_refusal import sqlstate_of_refusal
 from tests.fleet_world import doctor_pec
@@ -155,6 +157,12 @@ def test_a_table_that_is_being_altered_is_no_fault_of_the_query(
         assert busy.value.code == "query.cancelled"
         altering.execute("ROLLBACK")
     assert _read(address, a_list(), MemorySink(), tmp_path).rows > 0
+
+
+def test_a_server_without_room_or_memory_is_no_fault_of_the_query() -> None:
+    for state, code in (("53100", "disk.full"), ("53200", "query.cancelled"), ("53000", "query.cancelled")):
+        failure = asyncpg.PostgresError.new({"C": state, "M": "falta"})
+        assert translated(a_list(), failure, seconds=1).code == code
 
 
 def test_a_session_that_ended_before_pec_was_asked_is_said(server: doctor_pec.PostgresServer) -> None:
