@@ -55,7 +55,8 @@ folder, stop = UpdateFolder(root), threading.Event()
 health = HealthFile.from_environment(folder)
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 follow_watcher(stop.set)
-(root / "pid").write_text(str(os.getpid()))
+(root / "pid.new").write_text(str(os.getpid()))
+os.replace(root / "pid.new", root / "pid")
 def leave(code, /, **evidence):
     with (root / "facts.jsonl").open("a") as file:
         file.write(json.dumps({{"code": code, **{{k: str(v) for k, v in evidence.items()}}}}) + "\\n")

@@ -47,7 +47,8 @@ MANY = ListQuery(
     most_seconds=600,
     most_bytes=2 * 10**9,
 )
-SHORT = SessionLimits(lock_seconds=1, session_seconds=4)
+PATIENT = SessionLimits(lock_seconds=1)
+SHORT = SessionLimits(lock_seconds=1, session_seconds=8)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def _pass_on(source: socket.socket, target: socket.socket, words: dict[str, str]
 
 def test_a_role_that_is_not_let_in_is_told_by_a_server_that_speaks_portuguese(windows: int) -> None:
     async def enter(address: PecAddress) -> None:
-        async with opened(address, SHORT):
+        async with opened(address, PATIENT):
             raise AssertionError("let in")
 
     for address, code, reason in (
@@ -133,7 +134,7 @@ def test_a_server_that_freezes_in_the_middle_of_a_list_does_not_keep_the_agent(
     try:
         address = PecAddress("127.0.0.1", doctor_pec.PASSWORD, server.port, doctor_pec.make_database(server))
         with pytest.raises(AgentError, match=r"db\.down"):
-            _read(address, MANY, Freezing(), tmp_path)
+            _read(address, MANY, Freezing(), tmp_path, limits=SHORT)
     finally:
         for process in frozen:
             with contextlib.suppress(ProcessLookupError):
@@ -205,16 +206,18 @@ def test_texts_of_a_database_without_an_encoding_leave_as_utf8(
     assert len(sink.lines) == 90_000
 
 
-def _read(address: PecAddress, query: ListQuery, sink: MemorySink, folder: Path) -> Extracted:
+def _read(
+    address: PecAddress, query: ListQuery, sink: MemorySink, folder: Path, *, limits: SessionLimits = PATIENT
+) -> Extracted:
     async def inner() -> Extracted:
-        async with connected(address, SHORT) as connection:
+        async with connected(address, limits) as connection:
             return await extract(connection, query, sink, reading(folder, "t1"))
 
     return asyncio.run(inner())
 
 
 async def _asked(address: PecAddress) -> None:
-    async with connected(address, SHORT) as connection:
+    async with connected(address, PATIENT) as connection:
         await read_installation(connection)
 
 
