@@ -93,14 +93,7 @@ class Runs:
             report = self._carry_out(lock, run, plan)
         return replace(report, recovered=tuple(recovered))
 
-    def record_unchanged(
-        self,
-        plan: Plan,
-        *,
-        asked_tables: tuple[str, ...] = (),
-        engine: str = "",
-        engine_version: str = "",
-    ) -> RunReport | None:
+    def record_unchanged(self, plan: Plan, *, asked_tables: tuple[str, ...] = ()) -> RunReport | None:
         """Write down a run whose every step is known to have nothing to do, without starting the workflow.
 
         None when a run of the pipeline waits to be gone on with: then `execute` is needed.
@@ -109,7 +102,7 @@ class Runs:
             with self._database.read() as connection:
                 if runs_table.unfinished(connection, pipeline=self._pipeline):
                     return None
-            run = self._new_run(plan, trigger="manual", engine=engine, engine_version=engine_version)
+            run = self._new_run(plan, trigger="manual", engine="", engine_version="")
             run = replace(run, asked_tables=asked_tables)
             self._write_begin(run, plan, None)
             now = self._clock.now()

@@ -61,7 +61,6 @@ class Scheduler:
         on_error: Callable[[AfluenteError], None],
         clock: Clock | None = None,
         look_seconds: float = LOOK_SECONDS,
-        wait_after_error_seconds: float = WAIT_AFTER_ERROR_SECONDS,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
@@ -72,7 +71,6 @@ class Scheduler:
         self._on_error = on_error
         self._clock = clock or SystemClock()
         self._look_seconds = look_seconds
-        self._wait_after_error_seconds = wait_after_error_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._started_at = self._clock.now()
@@ -89,7 +87,7 @@ class Scheduler:
                 if self._stopping.is_set():
                     break
                 if not self._guard(partial(self._answer, timetable)):
-                    self._stopping.wait(self._wait_after_error_seconds)
+                    self._stopping.wait(WAIT_AFTER_ERROR_SECONDS)
 
     def stop(self, *, grace_seconds: float = 10.0) -> None:
         """Start no run any more; the one that goes on has so long to end its steps. For good, from any thread."""

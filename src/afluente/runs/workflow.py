@@ -21,6 +21,7 @@ from afluente.runs.execution import Execution, Prepared
 from afluente.runs.outcome import StepOutcome
 from afluente.runs.plan import Plan, Step
 from afluente.runs.retry import MOST_ATTEMPTS
+from afluente.runs.sqlite_clock import give_subseconds
 from afluente.state.database import Database, make_folder, sqlite_engine
 from afluente.state.failures import translated
 from afluente.state.runs_table import RunStatus
@@ -61,7 +62,9 @@ def launch(database: Database, *, project_root: Path, executor_id: str) -> None:
         )
         if database.is_sqlite:
             make_folder(Path(place).parent)
-            config["system_database_engine"] = sqlite_engine(Path(place), is_begun_by_driver=True)
+            engine = sqlite_engine(Path(place), is_begun_by_driver=True)
+            give_subseconds(engine)
+            config["system_database_engine"] = engine
         try:
             with translated(place):
                 DBOS(config=config)
