@@ -31,7 +31,9 @@ ROOMS = (
 )
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 CODE = (PACKAGE, ROOT / "agent" / "src", ROOT / "bench", ROOT / "tools")
+OURS = {"afluente", "afluente_agent", "bench", "tests", "tools"}
 MOST_LINES = 500
+MOST_LINES_OF_A_FUNCTION = 70
 EXPLAINED_FROM_LINES = 400
 TEXT_SUFFIXES = {"", ".py", ".md", ".toml", ".txt", ".in", ".sh", ".yaml", ".yml", ".sql", ".csv", ".example", ".mako"}
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|tmp/afl|root)/")
@@ -82,8 +84,20 @@ def test_import_contracts_name_every_room() -> None:
 
 
 def test_no_file_is_longer_than_its_limit() -> None:
-    lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in modules(*CODE)}
+    lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in modules(*CODE, ROOT / "tests")}
     assert named([path for path, lines in lengths.items() if lines > MOST_LINES]) == []
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = [
+        f"{path.stem}.{node.name}"
+        for path in modules(PACKAGE, ROOT / "agent" / "src")
+        if path.parent.name != "versions"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION
+    ]
+    assert long == [], "migrations, which are lists, are left out"
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
@@ -94,6 +108,17 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
 def test_every_module_says_what_lives_in_it() -> None:
     silent = [path for path in modules(*CODE) if not docstring(path)]
     assert named(silent) == []
+
+
+def test_no_module_takes_a_private_name_of_another() -> None:
+    takers = [
+        path
+        for path in modules(*CODE, ROOT / "tests")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in OURS
+        if any(name.name.startswith("_") and not name.name.startswith("__") for name in node.names)
+    ]
+    assert named(takers) == []
 
 
 def docstring(path: Path) -> str:
