@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 
 PAD = 24
 BLOCK_ROWS = 32_768
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 768 * 1024
 """What is worked out of a block fits a core's own cache, and is much against the calls that work it out."""
 
 
