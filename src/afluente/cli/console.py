@@ -23,10 +23,10 @@ RIGHT = ("rows", "size", "version", "files", "seconds", "in", "out", "rejected",
 class Console:
     """Writes for a person on a terminal, plain lines elsewhere, JSON where it was asked for."""
 
-    def __init__(self, *, is_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
+    def __init__(self, *, is_json: bool = False, out: TextIO | None = None) -> None:
         self.is_json = is_json
         self._out = out or sys.stdout
-        self.err = err or sys.stderr
+        self.err = sys.stderr
 
     @property
     def is_terminal(self) -> bool:

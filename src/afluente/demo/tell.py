@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from afluente.sources.simulator.score import Score
 
 _MOST_REASONS = 12
+_WIDTH = 92
 _MEBIBYTE = 1 << 20
 
 
@@ -147,10 +148,10 @@ def _tell_rows(findings: Findings, console: Screen) -> None:
     console.data(f"{MASK} stands for a value of a column that the contract classifies as personal.")
 
 
-def _wrapped(parts: Iterator[str], width: int = 92) -> Iterator[str]:
+def _wrapped(parts: Iterator[str]) -> Iterator[str]:
     line = ""
     for part in parts:
-        if line and len(line) + len(part) > width:
+        if line and len(line) + len(part) > _WIDTH:
             yield line.rstrip()
             line = ""
         line += f"{part}  "

@@ -32,7 +32,8 @@ SESSION_SETTINGS = {
     "statement_timeout": "15min",
     "idle_in_transaction_session_timeout": "2min",
 }
-PROBE = f"SELECT count(*) FROM (SELECT 1 FROM {{schema}}.{merge_sql.LOADS} ORDER BY transmission_id LIMIT 100) AS p"
+SCHEMA = merge_sql.quoted("public")
+PROBE = f"SELECT count(*) FROM (SELECT 1 FROM {SCHEMA}.{merge_sql.LOADS} ORDER BY transmission_id LIMIT 100) AS p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,9 @@ class Merged:
 class Central:
     """A pool of connections, opened at first use. Use it in an `async with`, or close it."""
 
-    def __init__(self, dsn: str, *, connections: int = 4, schema: str = "public") -> None:
+    def __init__(self, dsn: str, *, connections: int = 4) -> None:
         self._dsn = dsn
         self._connections = connections
-        self._schema = merge_sql.quoted(schema)
         self._pool: Any = None
         self._opening = asyncio.Lock()
 
@@ -84,19 +84,19 @@ class Central:
                 stage = await self._fill_stage(connection, transmission, content)
                 return await self._merge(connection, transmission, stage, columns, at)
 
-    async def probe(self, query: str | None = None) -> float:
+    async def probe(self) -> float:
         """Milliseconds that a small query takes, the wait for the server included."""
         async with self._session() as connection:
             started = time.perf_counter()
-            await connection.fetchval(query or PROBE.format(schema=self._schema))
+            await connection.fetchval(PROBE)
             return (time.perf_counter() - started) * 1000
 
     def _table(self, list_name: str) -> str:
-        return f"{self._schema}.{merge_sql.quoted(list_name)}"
+        return f"{SCHEMA}.{merge_sql.quoted(list_name)}"
 
     @property
     def _loads(self) -> str:
-        return f"{self._schema}.{merge_sql.LOADS}"
+        return f"{SCHEMA}.{merge_sql.LOADS}"
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Any]:

@@ -84,13 +84,9 @@ def receive(connection: sa.Connection, identity: AgentIdentity, told: Sequence[F
     return len(fresh)
 
 
-def of_site(
-    connection: sa.Connection, site: str, *, since: datetime | None = None, limit: int = 1000
-) -> list[RecordedFact]:
+def of_site(connection: sa.Connection, site: str, *, limit: int = 1000) -> list[RecordedFact]:
     """The newest facts of a site, the newest first."""
     query = sa.select(FACTS).where(FACTS.c.site == site).order_by(FACTS.c.at.desc(), FACTS.c.id.desc()).limit(limit)
-    if since is not None:
-        query = query.where(FACTS.c.at >= since)
     return [RecordedFact(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
 

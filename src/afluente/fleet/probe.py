@@ -17,20 +17,19 @@ from afluente.fleet.window import WORST_MS, Window
 
 _log = logging.getLogger(__name__)
 
+INTERVAL_SECONDS = 1.0
 
 OnAnswer = Callable[[bool], None]
 """Told after each measurement whether the database answered."""
 
 
-async def measure(
-    central: Central, admission: Admission, *, query: str | None = None, on_answer: OnAnswer | None = None
-) -> Window | None:
+async def measure(central: Central, admission: Admission, *, on_answer: OnAnswer | None = None) -> Window | None:
     """One measurement, if it is this process's turn; None when it is not."""
     if not await asyncio.to_thread(admission.begin_probe):
         return None
     is_answering = True
     try:
-        latency_ms = await central.probe(query)
+        latency_ms = await central.probe()
     except AfluenteError as error:
         _log.warning("the central database does not answer the probe", extra={"code": error.code})
         latency_ms, is_answering = WORST_MS, False
@@ -40,19 +39,13 @@ async def measure(
 
 
 async def run(
-    central: Central,
-    admission: Admission,
-    stop: asyncio.Event,
-    *,
-    interval_seconds: float = 1.0,
-    query: str | None = None,
-    on_answer: OnAnswer | None = None,
+    central: Central, admission: Admission, stop: asyncio.Event, *, on_answer: OnAnswer | None = None
 ) -> None:
     """Measure until told to stop. A state that fails is logged and tried again."""
     while not stop.is_set():
         try:
-            await measure(central, admission, query=query, on_answer=on_answer)
+            await measure(central, admission, on_answer=on_answer)
         except AfluenteError as error:
             _log.error("the probe could not be kept", extra={"code": error.code})
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), interval_seconds)
+            await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)

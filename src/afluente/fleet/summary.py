@@ -63,12 +63,10 @@ class Summary:
         )
 
 
-def summarise(
-    database: Database, *, day: date, at: datetime, calendar: FleetCalendar | None = None, site: str = ""
-) -> Summary:
-    """Every site (or one) on the day, as it stands at `at`. `calendar` is read from the state where none is given."""
+def summarise(database: Database, *, day: date, at: datetime, site: str = "") -> Summary:
+    """Every site (or one) on the day, as it stands at `at`."""
     with database.read() as connection:
-        calendar = calendar or FleetCalendar.read(connection)
+        calendar = FleetCalendar.read(connection)
         views = observe(connection, day=day, at=at, calendar=calendar, sites=[site] if site else None)
     return Summary(day, at, tuple(map(_line, views)))
 

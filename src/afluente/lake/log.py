@@ -18,6 +18,10 @@ from afluente.lake.store import Store
 INPUT_KEY = "afluente.input"
 RUN_KEY = "afluente.run"
 MODE_KEY = "afluente.mode"
+INPUT_WITHIN = 200
+"""An input is looked for in so many commits."""
+TRANSACTION_WITHIN = 100
+"""A transaction is looked for in so many commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,9 @@ class Log:
             content = self._store.read_bytes(f"{self._address}/_delta_log/{version:020d}.json")
         return None if content is None else _parse(version, content)
 
-    def latest_input(self, version: int, *, looked_at: int = 200) -> str:
+    def latest_input(self, version: int) -> str:
         """The last `afluente.input` at or before a version; empty when none is found in so many commits."""
-        for number in range(version, max(-1, version - looked_at), -1):
+        for number in range(version, max(-1, version - INPUT_WITHIN), -1):
             entry = self.entry(number)
             if entry is None:
                 return ""
@@ -65,9 +69,9 @@ class Log:
                 return found
         return ""
 
-    def version_of(self, app_id: str, app_version: int, *, newest: int, looked_at: int = 100) -> int | None:
+    def version_of(self, app_id: str, app_version: int, *, newest: int) -> int | None:
         """The table version that a transaction made, looking back from `newest`."""
-        for number in range(newest, max(-1, newest - looked_at), -1):
+        for number in range(newest, max(-1, newest - TRANSACTION_WITHIN), -1):
             entry = self.entry(number)
             if entry is None:
                 return None

@@ -190,17 +190,14 @@ def find(
     *,
     product: str = "",
     number: int | None = None,
-    name: str = "",
     statuses: Sequence[DeliveryStatus] = (),
 ) -> list[Claimed]:
-    """Deliveries of a product, a release, a name, in these statuses; the newest release first."""
+    """Deliveries of a product, a release, in these statuses; the newest release first."""
     query = _OF_RELEASES.order_by(RELEASES.c.product, RELEASES.c.number.desc(), DELIVERIES.c.name)
     if product:
         query = query.where(RELEASES.c.product == product)
     if number is not None:
         query = query.where(RELEASES.c.number == number)
-    if name:
-        query = query.where(DELIVERIES.c.name == name)
     if statuses:
         query = query.where(DELIVERIES.c.status.in_(statuses))
     return [_joined(row) for row in connection.execute(query)]

@@ -149,11 +149,9 @@ def find_by_prefix(connection: sa.Connection, prefix: str) -> StoredAlert:
     return StoredAlert(**rows[0]._mapping)  # noqa: SLF001
 
 
-def listing(
-    connection: sa.Connection, *, statuses: Sequence[AlertStatus] = STANDING, limit: int = 100_000
-) -> list[StoredAlert]:
+def listing(connection: sa.Connection, *, statuses: Sequence[AlertStatus] = STANDING) -> list[StoredAlert]:
     """Alerts of these statuses, the gravest first, then the newest."""
-    query = sa.select(ALERTS).where(ALERTS.c.status.in_(statuses)).order_by(ALERTS.c.last_at.desc()).limit(limit)
+    query = sa.select(ALERTS).where(ALERTS.c.status.in_(statuses)).order_by(ALERTS.c.last_at.desc())
     found = [StoredAlert(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
     return sorted(found, key=lambda one: -GRAVITY.index(one.severity))
 

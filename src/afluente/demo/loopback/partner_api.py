@@ -32,11 +32,10 @@ class PartnerApi:
         login: Login | None = None,
         faults: Sequence[Fault] = (),
         tls: ssl.SSLContext | None = None,
-        port: int = 0,
     ) -> None:
         self.behaviour = PartnerBehaviour(received, login=login, faults=faults)
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", port), self.behaviour, self._closing)
+        self._server = _Server(("127.0.0.1", 0), self.behaviour, self._closing)
         self._scheme = "http" if tls is None else "https"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)

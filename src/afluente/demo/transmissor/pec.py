@@ -38,7 +38,7 @@ class PecSize:
     kind: str = "PRONTUARIO"
 
 
-def address_of(uri: str, *, role: str = READER, password: str = PASSWORD, database: str = "") -> PecAddress:
+def address_of(uri: str, *, database: str = "") -> PecAddress:
     """The address of a database of a server given by its URI, on a socket or on a port."""
     parts = urlsplit(uri)
     socket_folder = parse_qs(parts.query).get("host", [""])[0]
@@ -46,8 +46,8 @@ def address_of(uri: str, *, role: str = READER, password: str = PASSWORD, databa
         host=unquote(socket_folder) or parts.hostname or "127.0.0.1",
         port=parts.port or 5432,
         database=database or parts.path.lstrip("/"),
-        role=role,
-        password=password,
+        role=READER,
+        password=PASSWORD,
     )
 
 

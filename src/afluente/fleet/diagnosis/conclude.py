@@ -23,15 +23,14 @@ REVISITED = timedelta(days=3)
 """How long a later fact may correct the verdict of a day."""
 
 
-def diagnose(database: Database, *, day: date, at: datetime, calendar: FleetCalendar | None = None) -> list[Verdict]:
+def diagnose(database: Database, *, day: date, at: datetime) -> list[Verdict]:
     """Judge every site on the day as it stands at `at`, and the days before where something new was told since.
 
-    The verdicts that stand for `day`, in the order of the sites' ids. `calendar` is read from the state where none is
-    given.
+    The verdicts that stand for `day`, in the order of the sites' ids.
     """
     judged: dict[tuple[str, date], Verdict | None] = {}
     with database.read() as connection:
-        calendar = calendar or FleetCalendar.read(connection)
+        calendar = FleetCalendar.read(connection)
         for view in observe(connection, day=day, at=at, calendar=calendar):
             judged[view.site, day] = judge(view)
         for past, sites in _to_revisit(connection, day=day).items():

@@ -26,19 +26,11 @@ AGAIN_AFTER = timedelta(minutes=30)
 class HubPulse:
     """Called by a hub's background job about once a minute."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        *,
-        free_bytes: Callable[[], int] | None = None,
-        least_free_bytes: int = LEAST_FREE_BYTES,
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, *, free_bytes: Callable[[], int] | None = None) -> None:
         """`free_bytes` tells the space that is left for what lands; OSError where it cannot be written at all."""
         self._database = database
         self._clock = clock
         self._free_bytes = free_bytes
-        self._least_free_bytes = least_free_bytes
         self._full_told_at: datetime | None = None
         self._central_told_at: datetime | None = None
 
@@ -61,10 +53,10 @@ class HubPulse:
     def _landing(self, connection: sa.Connection, now: datetime) -> None:
         """Whether what lands has room; only while it has none is anything told."""
         try:
-            free = self._free_bytes() if self._free_bytes is not None else self._least_free_bytes
+            free = self._free_bytes() if self._free_bytes is not None else LEAST_FREE_BYTES
         except OSError:
             free = 0
-        if free >= self._least_free_bytes:
+        if free >= LEAST_FREE_BYTES:
             self._full_told_at = None
         elif self._full_told_at is None or now - self._full_told_at >= AGAIN_AFTER:
             _tell(connection, fact_codes.HUB_LANDING_FULL, now, free_bytes=free)

@@ -20,11 +20,9 @@ LOCK = 0x6166_7665
 PART = 500
 
 
-def current(connection: sa.Connection, *, site: str = "", day: date | None = None) -> list[Verdict]:
+def current(connection: sa.Connection, *, site: str = "") -> list[Verdict]:
     """The verdicts that stand, the newest day first."""
     query = sa.select(VERDICTS).where(VERDICTS.c.status == "current")
-    if day is not None:
-        query = query.where(VERDICTS.c.day == day)
     return _read(connection, _of(query, site).order_by(VERDICTS.c.day.desc(), VERDICTS.c.site))
 
 

@@ -39,10 +39,9 @@ class Tokens:
     strong: set[str] = field(default_factory=set)
     weak: set[str] = field(default_factory=set)
 
-    def pattern(self, *, is_weak_too: bool = False) -> re.Pattern[str] | None:
-        """Finds any of them in a text, digits with or without punctuation; None when there is nothing to find."""
-        texts = self.strong | self.weak if is_weak_too else self.strong
-        forms = sorted({form for text in texts for form in _forms(text)}, key=lambda form: (-len(form), form))
+    def pattern(self) -> re.Pattern[str] | None:
+        """Finds any strong one in a text, digits with or without punctuation; None when there is nothing to find."""
+        forms = sorted({form for text in self.strong for form in _forms(text)}, key=lambda form: (-len(form), form))
         return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
 

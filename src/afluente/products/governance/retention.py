@@ -70,9 +70,9 @@ class Expired:
         return not self.releases and not self.keys
 
 
-def expire(workspace: Workspace, *, at: datetime | None = None, actor: str, is_dry_run: bool = False) -> Expired:
-    """Expire what is due at a moment (None: now). Waiting deliveries of an expired release are cancelled."""
-    moment = at or workspace.clock.now()
+def expire(workspace: Workspace, *, actor: str, is_dry_run: bool = False) -> Expired:
+    """Expire what is due now. Waiting deliveries of an expired release are cancelled."""
+    moment = workspace.clock.now()
     releases = _due_releases(workspace, moment)
     keys = _due_keys(workspace, moment)
     if not is_dry_run:

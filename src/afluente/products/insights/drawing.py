@@ -22,9 +22,9 @@ _LOCAL: list[str] = []
 _ID = re.compile(r'(?<=id=")(?:clip|gradient_)\d+(?=")|(?<=#)(?:clip|gradient_)\d+(?=\))')
 
 
-def png(picture: Picture, *, scale: float = PNG_SCALE) -> bytes:
+def png(picture: Picture) -> bytes:
     """The picture as PNG."""
-    drawn: bytes = _converter().vegalite_to_png(_text(picture.spec), scale=scale, allowed_base_urls=_LOCAL)
+    drawn: bytes = _converter().vegalite_to_png(_text(picture.spec), scale=PNG_SCALE, allowed_base_urls=_LOCAL)
     return drawn
 
 

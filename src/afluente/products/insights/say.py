@@ -30,9 +30,9 @@ def money(value: Decimal, language: Language, *, places: int = 2) -> str:
     return f"{sign}R$ {number(abs(value), language, places=places)}"
 
 
-def percent(value: Decimal, language: Language, *, places: int = 1) -> str:
-    """A ratio as a percentage, without sign."""
-    return f"{number(abs(value) * 100, language, places=places)}%"
+def percent(value: Decimal, language: Language) -> str:
+    """A ratio as a percentage, without sign, of one decimal place."""
+    return f"{number(abs(value) * 100, language, places=1)}%"
 
 
 def signed_percent(value: Decimal, language: Language) -> str:

@@ -133,9 +133,9 @@ class DelimitedText:
     def schema(self) -> pa.Schema:
         return pa.schema([*(pa.field(name, pa.string()) for name in self.names), pa.field(SOURCE_ROW, pa.int64())])
 
-    def batches(self, *, first_row: int = 1) -> Iterator[Batch]:
-        """The rows; the first record is number `first_row`, afterwards `next_row` is the number that would follow."""
-        self.next_row = first_row
+    def batches(self) -> Iterator[Batch]:
+        """The rows; the first record is number 1, afterwards `next_row` is the number that would follow."""
+        self.next_row = 1
         line = self._line
         for rows in self._block_rows() if self.names else ():
             batch = self._batch(rows, row=self.next_row, line=line)
