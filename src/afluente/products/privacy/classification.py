@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from afluente.core.errors import DataRefused
-from afluente.project.facts_columns import RESTRICTED, facts_columns
+from afluente.project.facts_columns import RESTRICTED, FactsColumn, facts_columns
 from afluente.project.sql_type import logical_types_of
 
 if TYPE_CHECKING:
@@ -55,47 +55,10 @@ def leaving_columns(project: Project, output: Output, contract: Contract) -> tup
     """
     facts = facts_columns(output.facts, project.contracts, project.models) or {}
     promised = {column.name: column.classification for column in contract.columns}
-    pseudonyms = {one.column for one in output.pseudonyms}
-    coarser = {one.column: one for one in output.generalise}
-    leaving = []
-    for name in output.columns or tuple(promised):
-        column = facts.get(name)
-        if column is None:
-            raise _refused(
-                output,
-                "privacy.undeclared_column",
-                f"releases column '{name}', which {output.facts} does not declare",
-                hint="declare it with its classification in the model or the contract",
-            )
-        told = (column.classification, promised.get(name, "public"))
-        classification = next((one for one in _STRICT_FIRST if one in told), column.classification)
-        is_pseudonym = name in pseudonyms
-        kinds = logical_types_of(column.type) if column.type else frozenset[str]()
-        if classification == "direct_identifier" and not is_pseudonym:
-            raise _refused(
-                output,
-                "privacy.direct_identifier",
-                f"releases column '{name}', a direct identifier",
-                hint=f"pseudonyms: [{name}], or leave it out",
-            )
-        if "timestamp" in kinds and not is_pseudonym and name not in coarser:
-            raise _refused(
-                output,
-                "privacy.time_too_fine",
-                f"releases column '{name}', a time of the day",
-                hint=f"generalise: [{{column: {name}, truncate: day}}]",
-            )
-        is_quasi = classification == "quasi_identifier" or name in coarser or bool(kinds & {"date", "timestamp"})
-        leaving.append(
-            LeavingColumn(
-                name,
-                classification,
-                is_pseudonym,
-                coarser.get(name),
-                is_quasi=is_quasi and not is_pseudonym,
-                is_linking=is_pseudonym and (name == output.person or classification in RESTRICTED),
-            )
-        )
+    leaving = [
+        _leaving(output, name, facts.get(name), promised=promised.get(name, "public"))
+        for name in output.columns or tuple(promised)
+    ]
     if not output.person and any(
         one.is_sensitive or one.is_linking or one.classification == "quasi_identifier" for one in leaving
     ):
@@ -106,6 +69,45 @@ def leaving_columns(project: Project, output: Output, contract: Contract) -> tup
             hint="person: COLUMN",
         )
     return tuple(leaving)
+
+
+def _leaving(output: Output, name: str, column: FactsColumn | None, *, promised: Classification) -> LeavingColumn:
+    if column is None:
+        raise _refused(
+            output,
+            "privacy.undeclared_column",
+            f"releases column '{name}', which {output.facts} does not declare",
+            hint="declare it with its classification in the model or the contract",
+        )
+    classification = next(
+        (one for one in _STRICT_FIRST if one in (column.classification, promised)), column.classification
+    )
+    is_pseudonym = any(one.column == name for one in output.pseudonyms)
+    coarser = next((one for one in output.generalise if one.column == name), None)
+    kinds = logical_types_of(column.type) if column.type else frozenset[str]()
+    if classification == "direct_identifier" and not is_pseudonym:
+        raise _refused(
+            output,
+            "privacy.direct_identifier",
+            f"releases column '{name}', a direct identifier",
+            hint=f"pseudonyms: [{name}], or leave it out",
+        )
+    if "timestamp" in kinds and not is_pseudonym and coarser is None:
+        raise _refused(
+            output,
+            "privacy.time_too_fine",
+            f"releases column '{name}', a time of the day",
+            hint=f"generalise: [{{column: {name}, truncate: day}}]",
+        )
+    is_quasi = classification == "quasi_identifier" or coarser is not None or bool(kinds & {"date", "timestamp"})
+    return LeavingColumn(
+        name,
+        classification,
+        is_pseudonym,
+        coarser,
+        is_quasi=is_quasi and not is_pseudonym,
+        is_linking=is_pseudonym and (name == output.person or classification in RESTRICTED),
+    )
 
 
 def texts_that_identify(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[str, Identifier, int]]:
