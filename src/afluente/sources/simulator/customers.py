@@ -83,6 +83,13 @@ def simulate_customers(simulation: Simulation) -> Customers:
 def _add_person(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
     names = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
     index = rng.integers(0, len(names), count)
+    _add_name(sheet, rng, names, index)
+    _add_cpf(sheet, rng, count)
+    _add_email(sheet, rng, names, index)
+    _add_birth(sheet, rng, count)
+
+
+def _add_name(sheet: Sheet, rng: np.random.Generator, names: list[str], index: Ints) -> None:
     name = render.pick(names, index)
     spoils = {
         "utf8_dobrado": twice_encoded(names, index),
@@ -91,6 +98,8 @@ def _add_person(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
     }
     sheet.add("nome", name, name, spoils)
 
+
+def _add_cpf(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
     bases = (np.arange(count + 10) * CPF_STEP + int(rng.integers(0, 10**9))) % 10**9
     cpf = render.cpf_numbers(bases[bases % 111_111_111 != 0][:count])
     digits = render.digits(cpf, 11)
@@ -110,9 +119,11 @@ def _add_person(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
     }
     sheet.add("cpf", digits, digits, spoils)
 
+
+def _add_email(sheet: Sheet, rng: np.random.Generator, names: list[str], index: Ints) -> None:
     folded = [bare(text).lower().replace(" ", ".") for text in names]
-    user = render.join(render.pick(folded, index), render.digits(np.arange(count), 0))
-    domain = rng.integers(0, len(MAIL_DOMAINS), count)
+    user = render.join(render.pick(folded, index), render.digits(np.arange(len(index)), 0))
+    domain = rng.integers(0, len(MAIL_DOMAINS), len(index))
     domain_text = render.pick(MAIL_DOMAINS, domain)
     email = render.join(user, "@", domain_text)
 
@@ -131,6 +142,8 @@ def _add_person(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
     }
     sheet.add("email", email, email, spoils)
 
+
+def _add_birth(sheet: Sheet, rng: np.random.Generator, count: int) -> None:
     birth = rng.integers(BIRTH_FIRST_DAY, BIRTH_LAST_DAY, count)
     year = render.dates(birth, "%Y")
     spoils = {
