@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from afluente.core.clock import SetClock
@@ -109,6 +110,23 @@ def test_a_correction_and_a_withdrawal(project: Path) -> None:
     assert corrected["release"]["period"]["vendas_mes"] == ["2026-02-01", "2026-02-28"]
 
 
+def test_a_refused_correction_names_releases_by_their_numbers_and_goes_nowhere(project: Path) -> None:
+    first = answer(project, "release")
+    with open_project(project) as workspace:
+        rows = sales().to_pylist()
+        changed = next(row for row in rows if row["marca"] == "Nossa")
+        changed["quantidade"] += 5
+        commit_facts(workspace, pa.Table.from_pylist(rows, sales().schema))
+    plan = product(project, "plan", "--replaces", "1")
+    assert plan.returncode == 3
+    assert "privacy.correction_exposed" in plan.stderr
+    assert "vendas #1" in plan.stderr
+    assert first["release"]["id"] not in plan.stderr
+    assert "would be refused" in plan.stderr
+    assert "delivered to" not in plan.stderr
+    assert "coarser places" in plan.stderr
+
+
 def test_days_and_products_that_do_not_exist_are_named(project: Path) -> None:
     assert "YYYY" not in product(project, "release", "--from", "ontem").stderr
     assert product(project, "release", "--from", "ontem").returncode == 2
@@ -142,6 +160,9 @@ def test_two_versions_of_a_contract_are_compared_without_a_project(tmp_path: Pat
     diff = json.loads(afluente(tmp_path, "product", "diff", str(old), str(new), "--json").stdout)
     assert diff["needed"] == "2.0.0"
     assert "receita" in diff["notice"]["pt"]
+    same = afluente(tmp_path, "product", "diff", str(old), str(old))
+    assert (same.returncode, same.stdout) == (0, "")
+    assert "nothing changed" in same.stderr
 
 
 def test_help_of_product_imports_nothing_heavy() -> None:

@@ -193,6 +193,10 @@ def test_a_source_that_sends_the_person_again_is_noticed_and_erased_again(
     assert verify_erasures(workspace) == ()
     assert afluente(workspace.project.root, "product", "erase", "--verify").returncode == 0
     assert afluente(workspace.project.root, "product", "erase").returncode == 2
+    nobody = workspace.project.root / "ninguem.json"
+    nobody.write_text('{"silver.clientes.cpf": "987.654.321-00"}', encoding="utf-8")
+    looked = afluente(workspace.project.root, "product", "erase", str(nobody), "--reason", "pedido")
+    assert "nobody of these identifiers was found" in looked.stderr
     assert places_with_the_person(workspace.project.root) == []
 
 

@@ -111,6 +111,9 @@ def show_diff(arguments: Namespace, console: Console) -> int:
             }
         )
         return 0
+    if not diff.changes:
+        console.note("nothing changed; there is nothing to tell the partner")
+        return 0
     for change in diff.changes:
         console.data(f"{change.impact}[{change.code}] {change.subject}: {change.text.say('pt')}")
     console.data(f"\n{notice.say('pt')}")
@@ -145,7 +148,9 @@ def erase(workspace: Workspace, arguments: Namespace, console: Console, *, actor
         console.out.write(certificate.to_json().decode())
     else:
         console.data(certificate.to_text(workspace.project.language))
-        if not arguments.yes:
+        if not certificate.found_anything:
+            console.note("nobody of these identifiers was found")
+        elif not arguments.yes:
             console.note("nothing was erased; --yes erases")
     return DataRefused.exit_status if certificate.traces else 0
 

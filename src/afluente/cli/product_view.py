@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from afluente.runs.steps.workspace import Workspace
     from afluente.state.releases import Release
 
+_OTHERWISE = "nobody can let it through; it may pass told otherwise: other days, coarser places, fewer dimensions"
 MOST_REASONS = 20
 
 
@@ -99,7 +100,10 @@ def show_plan(workspace: Workspace, plan: ReleasePlan, console: Console) -> None
             console.data(file)
     _reasons(plan.reasons, language, console)
     ways = ", ".join(f"{name} ({connector})" for name, connector in plan.deliveries.items()) or "nobody"
-    console.note(f"{plan.product} #{plan.number} for {plan.partner} would be {plan.verdict}; delivered to {ways}")
+    after = f"; delivered to {ways}" if plan.verdict == "released" else ""
+    console.note(f"{plan.product} #{plan.number} for {plan.partner} would be {plan.verdict}{after}")
+    if plan.verdict == "refused":
+        console.note(_OTHERWISE)
     if plan.partner_status != "active":
         console.note(f"partner {plan.partner} is {plan.partner_status}")
 
@@ -122,6 +126,7 @@ def show_outcome(workspace: Workspace, product: Product, outcome: ReleaseOutcome
             console.note(f"  afluente product approve {product.name} {release.number} --reason TEXT")
         case "refused":
             console.note(f"{product.name} #{release.number} was refused; nothing of it was written")
+            console.note(_OTHERWISE)
         case _:
             console.data(release.folder)
             console.note(f"{product.name} #{release.number} was released; send it: afluente product deliver")

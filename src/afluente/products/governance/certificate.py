@@ -60,6 +60,12 @@ class Certificate:
         """Rows of newest versions that were deleted or anonymised."""
         return sum(table.rows for table in self.tables)
 
+    @property
+    def found_anything(self) -> bool:
+        """Whether anything of the person was there."""
+        counted = (*self.state_rows.values(), *self.own_files.values())
+        return bool(self.tables or self.landing or any(counted) or self.traces)
+
     def to_json(self) -> bytes:
         content: dict[str, Json] = {
             "certificate": self.id,

@@ -86,7 +86,8 @@ def _text(
         parts.append(_listed(_OTHER, others, language))
     if until is not None:
         parts.append(_OVERLAP.say(language, old=said["old"], until=_day(until, language)))
-    parts.append(_CLOSING.say(language, owner=owner))
+    if owner:
+        parts.append(_CLOSING.say(language, owner=owner))
     return "\n\n".join(parts) + "\n"
 
 

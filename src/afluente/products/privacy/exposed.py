@@ -50,20 +50,20 @@ class Exposed:
         from afluente.products.privacy.gated import Finding
 
         def told(new: str) -> str:
-            return _few([f"{release or new}/{output}" for release, output in self.sources])
+            return _few([f"{output} ({release or new})" for release, output in self.sources])
 
         columns = _few(self.columns)
         if self.is_correction:
             return Finding(
                 "privacy.correction_exposed",
-                f"{columns} de {self.cell} mudou desde {told('nova')} por muito poucas pessoas",
-                f"{columns} of {self.cell} changed since {told('new')} by too few persons",
+                f"{columns} de {self.cell} mudou desde {told('esta liberação')} por muito poucas pessoas",
+                f"{columns} of {self.cell} changed since {told('this release')} by too few persons",
                 self.cell,
             )
         return Finding(
             "privacy.cell_narrowed",
-            f"a célula {self.cell} ficaria determinada demais em {columns}, por {told('nova')} em conjunto",
-            f"cell {self.cell} would be narrowed too far in {columns}, by {told('new')} together",
+            f"a célula {self.cell} ficaria determinada demais em {columns}, por {told('esta liberação')} em conjunto",
+            f"cell {self.cell} would be narrowed too far in {columns}, by {told('this release')} together",
             self.cell,
         )
 

@@ -6,7 +6,7 @@ release tell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -99,8 +99,16 @@ def draft_release(
             continue
         checked = check_contract(workspace, output, selected.contract, gated.table)
         told += gated.told
+        names = _names(workspace, told) if gated.findings else {}
         reasons += [
-            Reason(one.code, one.action, one.message_pt, one.message_en, output.name, one.cell)
+            Reason(
+                one.code,
+                one.action,
+                _named(one.message_pt, names),
+                _named(one.message_en, names),
+                output.name,
+                one.cell,
+            )
             for one in gated.findings
         ]
         reasons += checked.reasons
@@ -153,6 +161,19 @@ def _gated(
         facts=str(output.facts),
     )
     return replace(gated, told=named, findings=(*gated.findings, *(one.finding() for one in exposed)))
+
+
+def _names(workspace: Workspace, told: Sequence[Told]) -> dict[str, str]:
+    """Product and number of each release that told something, by its id."""
+    with workspace.state.read() as connection:
+        found = [releases.by_id(connection, release) for release in sorted({one.release for one in told} - {""})]
+    return {one.id: f"{one.product} #{one.number}" for one in found if one is not None}
+
+
+def _named(message: str, names: Mapping[str, str]) -> str:
+    for release, name in names.items():
+        message = message.replace(release, name)
+    return message
 
 
 def _schema(table: pa.Table) -> Schema:
