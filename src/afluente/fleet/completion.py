@@ -90,21 +90,18 @@ class Completion:
     def _claim(self, transmission: str) -> sa.Row[Any] | None:
         table, at = TRANSMISSIONS, self._clock.now()
         with self._database.write() as connection:
-            taken = leases.take(
+            return leases.take_one(
                 connection,
                 table,
-                table.c.id == transmission,
+                transmission,
                 table.c.state == "receiving",
                 table.c.offset == table.c.size_bytes,
                 sa.or_(table.c.claimed_by.is_(None), is_due(table.c.due_at, at)),
-                order_by=(table.c.id,),
                 values={
                     "claimed_by": f"upload:{new_id(at)}",
                     "due_at": at + timedelta(seconds=self._limits.lease_seconds),
                 },
-                limit=1,
             )
-        return next(iter(taken), None)
 
     def _look(self, row: sa.Row[Any]) -> None:
         try:

@@ -7,7 +7,7 @@ transaction that saw it; documents older than the agent's are never given.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,8 @@ from afluente_agent.protocol.refusal_codes import SUSPENDED
 LearnActivity = Callable[[sa.Connection, str, str, datetime], None]
 """Called with the site, its time zone and the moment it was seen, at the first heartbeat of each hour."""
 MOST_NAME = 100
+MOST_FACTS_A_DAY = 10_000
+"""Of one agent: twice what its journal holds. What is told beyond it is not kept."""
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +122,10 @@ def register_heartbeat(
         seen=seen,
         at=at,
     )
-    facts.receive(connection, identity, heartbeat.facts, at=at)
+    told = heartbeat.facts[: MOST_FACTS_A_DAY - _told_today(row.heartbeat, at)]
+    if len(told) < len(heartbeat.facts):
+        _log.warning("an agent tells more facts than a day has", extra={"agent": identity.agent})
+    facts.receive(connection, identity, told, at=at)
     remedies.end(connection, identity, heartbeat.remedies, at=at)
     if continuity == "clone":
         return _suspend(connection, identity, heartbeat, at=at)
@@ -134,7 +139,7 @@ def register_heartbeat(
             "disk_hash": machine.disk_hash or row.disk_hash,
             "last_seen_at": at,
             "sequence": heartbeat.sequence,
-            "heartbeat": _kept(heartbeat, sighting),
+            "heartbeat": _kept(heartbeat, sighting) | _facts_today(row.heartbeat, len(told), at),
             "configuration_version": heartbeat.configuration_version,
             "catalogue_version": heartbeat.catalogue_version,
             "agent_version": machine.agent_version[:MOST_NAME],
@@ -250,6 +255,16 @@ def _note(
         noted.append((fact_codes.SITE_AGENT_UPDATED, versions))
     for code, evidence in noted:
         facts.record(connection, site=identity.site, agent=identity.agent, code=code, at=at, evidence=evidence)
+
+
+def _told_today(kept: Mapping[str, Json], at: datetime) -> int:
+    count = kept.get("facts_told")
+    is_today = kept.get("facts_day") == at.date().isoformat()
+    return min(count, MOST_FACTS_A_DAY) if is_today and isinstance(count, int) else 0
+
+
+def _facts_today(kept: Mapping[str, Json], told: int, at: datetime) -> dict[str, Json]:
+    return {"facts_day": at.date().isoformat(), "facts_told": _told_today(kept, at) + told}
 
 
 def _kept(heartbeat: Heartbeat, sighting: Sighting) -> dict[str, Json]:

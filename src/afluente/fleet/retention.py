@@ -19,7 +19,8 @@ from afluente.state import audit_chain
 from afluente.state.database import Database
 from afluente.state.fleet_schema import ACCESS_LOG, BRONZE_QUEUE, FACTS, TRANSMISSIONS
 
-MOST_FILES = 1000
+FILES_AT_ONCE = 1000
+"""Of one transaction: a fleet's day has tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class Deleted:
 
 
 def retain(database: Database, landing: Path, policy: RetentionPolicy, *, clock: Clock) -> Deleted:
-    """Delete what is past its time. What was cut short goes on at the next call."""
+    """Delete what is past its time, all of it. What was cut short goes on at the next call."""
     at = clock.now()
-    files = _landed(database, landing, at - timedelta(days=policy.landing_days))
+    files = 0
+    while gone_now := _landed(database, landing, at - timedelta(days=policy.landing_days)):
+        files += gone_now
     with database.write() as connection:
         gone = Deleted(
             files=files,
@@ -78,7 +81,7 @@ def _landed(database: Database, landing: Path, before: datetime) -> int:
             ),
         )
         .order_by(TRANSMISSIONS.c.id)
-        .limit(MOST_FILES)
+        .limit(FILES_AT_ONCE)
     )
     with database.read() as connection:
         rows = connection.execute(query).all()

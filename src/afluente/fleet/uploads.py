@@ -46,11 +46,12 @@ ColumnsOf = Callable[[sa.Connection, str, int], tuple[str, ...] | None]
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """The most that is taken: of one transmission, and of what a site has begun and not ended."""
+    """The most that is taken: of one transmission, of what a site has begun and not ended, and of all it begins in a day."""
 
     most_bytes: int = MAX_TRANSMISSION_BYTES
     most_open: int = 64
     most_open_bytes: int = 4 * MAX_TRANSMISSION_BYTES
+    most_a_day: int = 2000
     least_free_bytes: int = LEAST_FREE_BYTES
     idle_days: float = IDLE_DAYS
     completion: CompletionLimits = field(default_factory=CompletionLimits)
@@ -211,6 +212,18 @@ class Uploads:
                 "upload.too_many_open",
                 "há remessas demais começadas e não terminadas por este município",
                 "the site has begun too much that it did not end",
+                status=429,
+                retry_after_seconds=3600,
+            )
+        since = self._clock.now() - timedelta(days=1)
+        begun = connection.execute(
+            sa.select(sa.func.count()).where(table.c.site == identity.site, table.c.started_at >= since)
+        ).scalar_one()
+        if begun >= self._limits.most_a_day:
+            raise Refusal(
+                "upload.too_many_a_day",
+                "este município começou remessas demais nas últimas 24 horas",
+                "the site has begun too many transmissions within 24 hours",
                 status=429,
                 retry_after_seconds=3600,
             )

@@ -1,6 +1,7 @@
 """Taking rows of a table for a while, so that several processes may work off one table.
 
-Invariant: a row is given to one worker; whoever asks at the same time gets other rows, or none, and waits for nobody.
+Invariant: a row is given to one worker; whoever asks for any rows at the same time gets others, or none, and waits for
+nobody; whoever asks for one row waits for whoever writes it.
 """
 
 from __future__ import annotations
@@ -31,3 +32,18 @@ def take(
     rows = connection.execute(sa.select(table).where(table.c.id.in_(ids)))
     places = {name: place for place, name in enumerate(ids)}
     return sorted(rows, key=lambda row: places[row.id])
+
+
+def take_one(
+    connection: sa.Connection,
+    table: sa.Table,
+    name: str,
+    *conditions: sa.ColumnElement[bool],
+    values: Mapping[str, object],
+) -> sa.Row[Any] | None:
+    """The row of this `id` with `values` written into it; None where a condition does not hold.
+
+    Needs a write transaction.
+    """
+    taking = sa.update(table).where(table.c.id == name, *conditions).values(**values)
+    return connection.execute(taking.returning(*table.c)).first()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+import sqlalchemy as sa
 from tests.fleet_world.signing_agent import heartbeat, machine
 
 from afluente.fleet import agents, documents, facts, remedies
 from afluente.fleet.documents import HubSigner, new_signing_key
-from afluente.fleet.heartbeats import Cloned, register_heartbeat
+from afluente.fleet.heartbeats import MOST_FACTS_A_DAY, Cloned, register_heartbeat
 from afluente.fleet.identity import AgentIdentity
 from afluente.fleet.refusal import FleetError
 from afluente.state import audit_chain
-from afluente.state.fleet_schema import DOCUMENTS
+from afluente.state.fleet_schema import DOCUMENTS, FACTS
 from afluente_agent.protocol.messages import Fact, HeartbeatAnswer, RemedyDone
 
 
@@ -79,6 +80,20 @@ def test_a_fact_of_an_impossible_time_is_kept_at_the_moment_it_came(world, agent
     with world.database.read() as connection:
         [fact] = [one for one in facts.of_site(connection, "a") if one.code == "net.dns"]
     assert fact.at == world.clock.now()
+
+
+def test_an_agent_that_tells_facts_without_end_fills_no_database(world, agent):
+    moment = world.hub_time
+    for number in range(MOST_FACTS_A_DAY // 200 + 3):
+        told = tuple(Fact("net.dns", moment - number, {"n": str(one)}) for one in range(200))
+        beat(world, agent, sequence=number + 1, facts=told)
+    with world.database.read() as connection:
+        count = sa.select(sa.func.count()).select_from(FACTS).where(FACTS.c.code == "net.dns")
+        assert connection.execute(count).scalar_one() == MOST_FACTS_A_DAY
+    world.clock.advance(seconds=86_400)
+    beat(world, agent, sequence=900, facts=(Fact("net.dns", moment, {"n": "of another day"}),))
+    with world.database.read() as connection:
+        assert connection.execute(count).scalar_one() == MOST_FACTS_A_DAY + 1
 
 
 def test_changes_that_the_hub_sees_become_facts(world, agent):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from afluente.fleet import access, facts
 from afluente.fleet.refusal import FleetError
-from afluente.fleet.retention import RetentionPolicy, retain
+from afluente.fleet.retention import FILES_AT_ONCE, RetentionPolicy, retain
 from afluente.state import audit_chain
 from afluente.state.fleet_schema import TRANSMISSIONS
 
@@ -62,6 +62,17 @@ def test_a_loaded_upload_goes_after_its_days_and_its_row_stays(world, tmp_path):
         log = audit_chain.entries(connection, subject="landing")
     assert (row.state, row.landed_path) == ("loaded", None)
     assert [entry.action for entry in log] == ["retention.deleted"]
+
+
+def test_all_that_is_past_its_time_goes_in_one_call_however_much_it_is(world, tmp_path):
+    landed(world, tmp_path, "one", "loaded")
+    count = 2 * FILES_AT_ONCE + 7
+    with world.database.write() as connection:
+        row = connection.execute(sa.select(TRANSMISSIONS)).one()._asdict()
+        others = [row | {"id": f"t{number}", "landed_path": f"00/t{number}.landed"} for number in range(count)]
+        connection.execute(sa.insert(TRANSMISSIONS), others)
+    world.clock.moment += timedelta(days=7.1)
+    assert retain(world.database, tmp_path, POLICY, clock=world.clock).files == count + 1
 
 
 @pytest.mark.parametrize("state", ["receiving", "landed", "loading"])

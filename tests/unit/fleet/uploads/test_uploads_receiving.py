@@ -179,6 +179,20 @@ def test_a_site_may_not_begin_without_end(receiving: Receiving) -> None:
     refused("upload.too_many_open", lambda: narrow.start(SITE_A, announced()))
 
 
+def test_a_site_may_not_announce_without_end(receiving: Receiving) -> None:
+    """Refused ones count too: each leaves a row and a fact."""
+    uploads = receiving.another(most_a_day=5)
+    for _ in range(5):
+        delta = announced(kind="delta", base=announced().id)
+        assert uploads.start(SITE_A, delta).state == "refused"
+    refusal = refused("upload.too_many_a_day", lambda: uploads.start(SITE_A, announced()))
+    assert (refusal.status, refusal.retry_after_seconds) == (429, 3600)
+    assert uploads.start(SITE_A, delta).state == "refused"
+    assert uploads.start(SITE_B, announced()).state == "receiving"
+    receiving.clock.advance(seconds=86_401)
+    assert uploads.start(SITE_A, announced()).state == "receiving"
+
+
 def test_a_landing_without_room_asks_to_come_back(receiving: Receiving) -> None:
     uploads = receiving.another(least_free_bytes=10**18)
     refusal = refused("upload.landing_full", lambda: uploads.start(SITE_A, announced()))
