@@ -251,7 +251,7 @@ def test_the_answer_to_a_chunk_signed_at_a_wrong_time_arrives_although_the_chunk
 
 def test_the_rest_of_a_refused_body_that_never_comes_holds_no_connection(database, tmp_path):
     request = f"PATCH /v1/transmissions/{TRANSMISSION} HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000\r\n\r\nx"
-    with hub(database, tmp_path, settings=HASTY) as world:
+    with hub(database, tmp_path, settings=HubSettings(patience_seconds=0.5)) as world:
         assert raw(world, request.encode())[0] == 401
 
 

@@ -12,24 +12,23 @@ import pytest
 from afluente_agent.protocol.messages import SlotRequest, to_json
 from tests.fleet_world.hub_world import HubWorld, hub
 from tests.fleet_world.signing_agent import heartbeat
+from tests.until import PATIENCE_SECONDS
 
-from afluente.hub.settings import HubSettings
 from afluente.state.database import Database
 
-HASTY = HubSettings(patience_seconds=2, header_seconds=2, idle_seconds=2)
 SMUGGLED = b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: hub\r\n\r\n"
 
 
 @pytest.fixture
 def world(database: Database, tmp_path: Path) -> Iterator[HubWorld]:
-    with hub(database, tmp_path, settings=HASTY) as started:
+    with hub(database, tmp_path) as started:
         yield started
 
 
 def sent(address: str, request: bytes) -> bytes:
     """All that is answered until the hub closes."""
     place = urlsplit(address)
-    with socket.create_connection((place.hostname, place.port), timeout=20) as line:
+    with socket.create_connection((place.hostname, place.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(request)
         answer = b""
         while piece := line.recv(65536):

@@ -199,7 +199,7 @@ def test_a_chunk_whose_line_breaks_counts_for_nothing_and_the_upload_goes_on(doo
     lines = [f"PATCH {target} HTTP/1.1", "Host: hub", f"Content-Length: {len(chunk)}"]
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in signed.items())]) + "\r\n\r\n"
     host, port = door.world.server.agents_address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as line:
+    with socket.create_connection((host, int(port)), timeout=60) as line:
         line.sendall(head.encode() + chunk[: len(chunk) // 2])
     assert door.offset(start.id) == CHUNK
     door.send(start.id)

@@ -32,16 +32,16 @@ def test_a_type_is_added_by_an_entry_point(engine: Engine, tmp_path: Path, monke
     info = tmp_path / "plates-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plates\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[afluente.types]\nx.plate = afluente_plates:plate\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[afluente.types]\nx.old_plate = afluente_plates:plate\n", encoding="utf-8")
     (tmp_path / "afluente_plates.py").write_text(PLUGIN, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert "x.plate" in type_names()
-    assert read(engine, column("v", "x.plate"), ["abc-1234", "ab-1", None]) == [
+    assert "x.old_plate" in type_names()
+    assert read(engine, column("v", "x.old_plate"), ["abc-1234", "ab-1", None]) == [
         Outcome("ABC1234", "value"),
         Outcome(None, "invalid", (), "placa inválida", "invalid plate"),
         Outcome(None, "missing"),
     ]
-    assert read(engine, column("v", "x.plate", extra={"letters": 2}), ["ab-1"])[0].value == "AB1"
+    assert read(engine, column("v", "x.old_plate", extra={"letters": 2}), ["ab-1"])[0].value == "AB1"
 
 
 @pytest.mark.parametrize(

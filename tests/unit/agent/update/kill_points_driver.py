@@ -41,7 +41,7 @@ def follow(root: Path, given: dict, *, kill_at: int = 0) -> bool:
         UpdateFolder(root),
         running=given["running"],
         leave=lambda code, **_: None,
-        open_http=lambda: httpx.Client(timeout=20, trust_env=False),
+        open_http=lambda: httpx.Client(timeout=60, trust_env=False),
         base_url=given["url"],
     )
     order = from_json(SignedDocument, given["order"].encode())

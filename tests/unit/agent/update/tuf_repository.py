@@ -172,7 +172,7 @@ class Looking:
 
     def _said(self, do: object) -> str:
         try:
-            with httpx.Client(timeout=5, trust_env=False) as http:
+            with httpx.Client(timeout=60, trust_env=False) as http:
                 do(UpdateClient(self.folder, http, self.serving.url, hub_time=int(self.at.timestamp())))  # type: ignore[operator]
         except UpdateError as error:
             return error.code

@@ -159,7 +159,7 @@ class World:
             self.folder,
             running=running,
             leave=self.leave,
-            open_http=lambda: httpx.Client(timeout=5, trust_env=False),
+            open_http=lambda: httpx.Client(timeout=60, trust_env=False),
             base_url=self.serving.url,
             **options,
         )
