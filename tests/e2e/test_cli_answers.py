@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
+from afluente.cli.sql_layout import laid_out
 from afluente.runs.steps import quiet
 from afluente.state.schema import REVISION
 from tests.e2e.cli_project import CPF, afluente, make_project, write_orders
@@ -70,6 +71,14 @@ def test_a_question_may_take_any_rows_and_a_model_may_not(project: Path, tmp_pat
     model = folder / "models" / "vendas_uf.sql"
     model.write_text(f"{model.read_text(encoding='utf-8').rstrip()} LIMIT 3\n", encoding="utf-8")
     assert "LIMIT without ORDER BY" in afluente(folder, "check").stderr
+
+
+def test_what_rules_measured_is_told_in_whole_numbers(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "loja")
+    assert afluente(folder, "run").returncode == 0
+    told = afluente(folder, "tables", "show", "silver.pedidos").stdout + afluente(folder, "runs", "show").stdout
+    assert told.count("rows 0,") >= 2
+    assert "rows 0.0" not in told
 
 
 def test_a_run_that_is_done_is_not_resumed(project: Path) -> None:
@@ -167,6 +176,22 @@ def test_a_model_compiles_before_there_is_data(tmp_path: Path) -> None:
     }
     assert "`receita`" in afluente(folder, "compile", "gold.vendas_uf", "--engine", "spark").stdout
     assert not (folder / "lake").exists()
+
+
+def test_the_sql_of_a_model_is_laid_out_and_is_what_runs(project: Path) -> None:
+    shown = afluente(project, "compile", "vendas_uf").stdout.split("\n\n")[0].partition("\n")[2]
+    runs = json.loads(afluente(project, "compile", "vendas_uf", "--json").stdout)["sql"]
+    assert "".join(shown.split()) == "".join(runs.split())
+    assert [line.split()[0] for line in shown.splitlines() if line.split()[0].isupper()][:2] == ["SELECT", "FROM"]
+    assert max(len(line) for line in shown.splitlines()) < len(runs) / 2
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 'a, b FROM c' AS x, (1 + 2) AS y", 'SELECT "a  b" FROM t -- , FROM\nWHERE x IN (SELECT 1, 2)', ""]
+)
+def test_layout_changes_nothing_but_white_space_between_words(sql: str) -> None:
+    assert "".join(laid_out(sql).split()) == "".join(sql.split())
+    assert all(text in laid_out(sql) for text in ("'a, b FROM c'", '"a  b"', "-- , FROM\n") if text in sql)
 
 
 def test_doctor_looks_at_the_machine_and_the_project(project: Path, tmp_path: Path) -> None:

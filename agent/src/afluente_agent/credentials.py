@@ -41,8 +41,10 @@ def read_credentials(file: Path, *, role: str) -> Credentials:
 
 
 def find_password(text: str, *, role: str) -> str:
-    """The password of the role; empty when the text has none."""
+    """The password of the role; empty when the text has none. Of one pair alone either line may come first."""
     user = ""
+    users: list[str] = []
+    passwords: list[str] = []
     for line in text.splitlines():
         pair = _PAIR.match(line)
         if pair is None:
@@ -56,9 +58,11 @@ def find_password(text: str, *, role: str) -> str:
         if _PASSWORD.match(name):
             if user == role or (role.lower() in name.lower()):
                 return value
+            passwords.append(value)
         elif _USER.match(name):
             user = value
-    return ""
+            users.append(value)
+    return passwords[0] if users == [role] and len(passwords) == 1 else ""
 
 
 def _decode(content: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.table_owner import owner_and_maker
-from afluente.cli.words import age_text, moment_text, size_text
+from afluente.cli.words import age_text, figures_text, moment_text, size_text
 from afluente.core.errors import AfluenteError
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _flat(row: Mapping[str, object]) -> dict[str, object]:
         if isinstance(value, list):
             shown[name] = ", ".join(str(item) for item in value)
         elif isinstance(value, Mapping):
-            shown[name] = ", ".join(f"{key} {item}" for key, item in value.items())
+            shown[name] = figures_text(value)
         elif name not in ("run", "message"):
             shown[name] = value
     return shown

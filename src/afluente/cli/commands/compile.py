@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.opening import open_workspace
+from afluente.cli.sql_layout import laid_out
 from afluente.core.errors import UsageError
 from afluente.core.nearest import did_you_mean
 
@@ -43,7 +44,7 @@ def run(arguments: Namespace, console: Console) -> int:
         console.json(answer)
         return 0
     console.data(f"-- {model.table} on {dialect}; tables are read as layer__name")
-    console.data(compiled.sql)
+    console.data(laid_out(compiled.sql) if dialect == "duckdb" else compiled.sql)
     console.data("")
     console.table([column | {"comes from": ", ".join(column["comes from"])} for column in columns])
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from afluente.cli.console import Console
 from afluente.cli.opening import open_workspace
-from afluente.cli.words import moment_text, size_text
+from afluente.cli.words import figures_text, moment_text, size_text
 from afluente.core.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _show(workspace: Workspace, run_id: str, console: Console) -> int:
                     "rule": one.outcome.rule,
                     "status": one.outcome.status,
                     "severity": one.outcome.severity,
-                    "measured": ", ".join(f"{k} {v}" for k, v in one.outcome.measured.items()),
+                    "measured": figures_text(one.outcome.measured),
                     "threshold": one.outcome.threshold,
                 }
                 for one in outcomes

@@ -141,6 +141,7 @@ def test_a_pec_without_a_table_or_column_has_no_freshness_of_it(
         "esus_leitura certa",
         "postgres;outra\nesus_leitura;certa",
         "esus_leitura: certa",
+        "senha=certa\nusuario=esus_leitura\n",
     ],
 )
 def test_the_password_of_the_role_is_found(text: str) -> None:
