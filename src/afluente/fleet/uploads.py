@@ -215,9 +215,10 @@ class Uploads:
                 status=429,
                 retry_after_seconds=3600,
             )
-        since = self._clock.now() - timedelta(days=1)
+        at = self._clock.now()
+        is_of_the_day = table.c.started_at.between(at - timedelta(days=1), at)
         begun = connection.execute(
-            sa.select(sa.func.count()).where(table.c.site == identity.site, table.c.started_at >= since)
+            sa.select(sa.func.count()).where(table.c.site == identity.site, is_of_the_day)
         ).scalar_one()
         if begun >= self._limits.most_a_day:
             raise Refusal(

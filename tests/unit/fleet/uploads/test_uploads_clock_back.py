@@ -48,3 +48,13 @@ def test_what_a_dead_process_was_looking_at_lands_after_the_clock_went_back(
     receiving.clock.moment -= back
     receiving.uploads.settle()
     assert receiving.row(start.id).state == "landed"
+
+
+def test_what_began_by_a_clock_that_was_ahead_fills_no_later_day(receiving: Receiving) -> None:
+    receiving.clock.moment += timedelta(days=730)
+    uploads = receiving.another(most_a_day=3)
+    for _ in range(3):
+        uploads.start(SITE_A, announced())
+    receiving.clock.moment -= timedelta(days=730)
+    for _ in range(4):
+        assert uploads.start(SITE_A, announced()).state == "receiving"
