@@ -119,6 +119,19 @@ def test_where_the_hub_serves_the_scripts_one_line_brings_the_agent_too(project:
     assert row["comando_windows"].endswith(f"; irm {HUB}/updates/install.ps1 | iex")
 
 
+def test_an_operator_reads_headings_in_the_language_of_the_project(project: Path) -> None:
+    enrol(project)
+    summary = fleet(project).stdout
+    assert "confiança" in summary
+    assert "o que fazer" in summary
+    assert not {"why", "family", "inactivity", "confidence"} & set(summary.split())
+    assert "anel" in fleet(project, "list").stdout
+    settings = project / "afluente.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("language: pt", "language: en"), encoding="utf-8")
+    assert {"why", "confidence", "inactivity"} <= set(fleet(project).stdout.split())
+    assert set(answer(project, "list")[0]) >= {"site", "ring", "status"}
+
+
 def test_enrolling_again_gives_new_codes_to_the_same_sites(project: Path) -> None:
     first = list(csv.DictReader(io.StringIO(enrol(project).stdout)))
     second = list(csv.DictReader(io.StringIO(enrol(project).stdout)))

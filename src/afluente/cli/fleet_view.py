@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 
+from afluente.cli.fleet_headings import headed, heading
 from afluente.cli.words import age_text
 from afluente.core.language import Language, Message
 from afluente.fleet import agents, facts, remedies, sites
@@ -133,7 +134,8 @@ def tell_site(story: Mapping[str, object], line: SiteLine | None, console: Conso
         rows = story[name]
         assert isinstance(rows, list)
         if rows:
-            console.table(({column: row[column] for column in columns} for row in rows), title=name)
+            shown = ({column: row[column] for column in columns} for row in rows)
+            console.table(headed(shown, language), title=heading(name, language))
 
 
 def _plan_line(plan: SendPlan, *, language: Language) -> str:
@@ -189,11 +191,15 @@ def tell_summary(summary: Summary, console: Console, *, language: Language) -> N
     nothing = Message("nenhum local", "no site").say(language)
     console.data(f"{summary.day:%d/%m/%Y}: {told or nothing}")
     reasons = [
-        {"why": SITUATIONS[code].title.say(language), "sites": count, "family": SITUATIONS[code].family}
+        {
+            "why": SITUATIONS[code].title.say(language),
+            "sites": count,
+            "family": heading(SITUATIONS[code].family, language),
+        }
         for code, count in summary.reasons()
     ]
     if reasons:
-        console.table(reasons, title=Message("por quê", "why").say(language))
+        console.table(headed(reasons, language), title=Message("por quê", "why").say(language))
     to_do = summary.to_do()
     if not to_do:
         return
@@ -213,7 +219,7 @@ def tell_summary(summary: Summary, console: Console, *, language: Language) -> N
         for line in to_do[:SHOWN_SITES]
         if line.verdict is not None
     ]
-    console.table(rows, title=Message("o que fazer", "what to do").say(language))
+    console.table(headed(rows, language), title=Message("o que fazer", "what to do").say(language))
     if len(to_do) > SHOWN_SITES:
         console.note(
             Message("mais {n} locais: --json mostra todos", "{n} more sites: --json shows all").say(

@@ -83,11 +83,12 @@ def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
 
 
 def _list(workspace: Workspace, arguments: Namespace, console: Console) -> int:
+    from afluente.cli.fleet_headings import headed
     from afluente.cli.fleet_view import listing
 
     with workspace.state.read() as connection:
         rows = listing(connection, uf=arguments.uf.upper(), status=arguments.status)
-    console.table(rows if console.is_json else _shown(rows, workspace))
+    console.table(rows if console.is_json else headed(_shown(rows, workspace), workspace.project.language))
     return 0
 
 
@@ -110,6 +111,7 @@ def _show(workspace: Workspace, arguments: Namespace, console: Console) -> int:
 
 
 def _diagnose(workspace: Workspace, arguments: Namespace, console: Console) -> int:
+    from afluente.cli.fleet_headings import headed
     from afluente.cli.fleet_view import tell_verdict, verdict_row
     from afluente.fleet import sites
     from afluente.fleet.diagnosis import diagnose
@@ -132,7 +134,7 @@ def _diagnose(workspace: Workspace, arguments: Namespace, console: Console) -> i
         for verdict in found:
             tell_verdict(verdict, console, language=language)
     else:
-        console.table(verdict_row(verdict, language=language) for verdict in found)
+        console.table(headed((verdict_row(verdict, language=language) for verdict in found), language))
     return 0
 
 
