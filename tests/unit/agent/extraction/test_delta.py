@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -149,6 +153,33 @@ def test_a_key_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SameKeyError):
         list(writer.finish(tmp_path / "one.map", before=None, kept_before_day=0, facts=facts("t1")))
     writer.close()
+
+
+@settings(max_examples=25, deadline=None)
+@given(old=LISTS, new=LISTS)
+def test_a_map_that_an_agent_before_wrote_sorted_throughout_is_a_base(old: Rows, new: Rows) -> None:
+    content = b"".join(sorted(record(key, *row) for key, row in old.items()))
+    buckets = 1 << max(0, len(old).bit_length() - 4)
+    ends = [sum(content[at] * buckets >> 8 < bucket for at in range(0, len(content), 24)) for bucket in range(buckets)]
+    told = json.dumps(asdict(facts("t1")) | {"rows": len(old)}, separators=(",", ":")).encode()
+    whole = content + struct.pack(f"<{buckets + 1}I", *ends, len(old)) + told
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lista" / "confirmed.map"
+        path.parent.mkdir()
+        path.write_bytes(whole + struct.pack("<I32s8s", len(told), hashlib.sha256(whole).digest(), b"AFLROWS1"))
+        base, put, gone = transmit(DeltaStore(Path(folder)), new, "t2")
+    assert base == "t1"
+    assert put == {key: row for key, row in new.items() if old.get(key) != row}
+    assert gone == {key_digest(b"%d" % key) for key in old.keys() - new.keys()}
+
+
+def test_keys_that_are_gone_come_in_their_order(tmp_path: Path) -> None:
+    store = DeltaStore(tmp_path)
+    transmit(store, {key: ("a", 0) for key in range(3000)}, "t1")
+    store.confirm("lista", "t1")
+    with store.base("lista", waiting=()) as base:
+        gone = list(store.writer("lista").finish(tmp_path / "m", before=base, kept_before_day=0, facts=facts("t2")))
+    assert gone == sorted(key_digest(b"%d" % key) for key in range(3000))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 43, 44, 100, -1])
