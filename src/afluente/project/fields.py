@@ -72,14 +72,15 @@ class Fields:
         self.wrong(key, node, "a text")
         return default
 
-    def boolean(self, key: str, *, default: bool = False) -> bool:
+    def boolean(self, key: str) -> bool:
+        """False where it is not given."""
         node = self.get(key)
         if node is None:
-            return default
+            return False
         if isinstance(node.value, bool):
             return node.value
         self.wrong(key, node, "true or false")
-        return default
+        return False
 
     def integer(self, key: str, default: int, *, minimum: int = 0) -> int:
         node = self.get(key)

@@ -27,20 +27,13 @@ class Mistakes:
         return Place(self.file, at.line, at.column)
 
     def add(
-        self,
-        code: str,
-        message: str,
-        at: Node | Place | None = None,
-        *,
-        hint: str = "",
-        is_key: bool = False,
-        is_warning: bool = False,
+        self, code: str, message: str, at: Node | Place | None = None, *, hint: str = "", is_key: bool = False
     ) -> None:
         """Note a problem, unless the JSON schema already complained about the same spot."""
         place = at if isinstance(at, Place) else self.place(at, is_key=is_key)
         if place in self._schema_places:
             return
-        problem = Problem(place, code, message, hint, is_warning)
+        problem = Problem(place, code, message, hint)
         if problem not in self._told:
             self._told.add(problem)
             self.problems.append(problem)

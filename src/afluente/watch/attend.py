@@ -38,18 +38,11 @@ def attend(workspace: Workspace) -> Attended:
 
 
 class Watcher:
-    """Attends in a thread of its own, each `look_seconds` and whenever it is woken. For a server that stays up."""
+    """Attends in a thread of its own, every LOOK_SECONDS and whenever it is woken. For a server that stays up."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        *,
-        on_error: Callable[[AfluenteError], None],
-        look_seconds: float = LOOK_SECONDS,
-    ) -> None:
+    def __init__(self, workspace: Workspace, *, on_error: Callable[[AfluenteError], None]) -> None:
         self._workspace = workspace
         self._on_error = on_error
-        self._look_seconds = look_seconds
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._attend, name="watcher", daemon=True)
@@ -86,4 +79,4 @@ class Watcher:
             if is_last:
                 return
             if not self._stopping.is_set():
-                self._wake.wait(self._look_seconds)
+                self._wake.wait(LOOK_SECONDS)
