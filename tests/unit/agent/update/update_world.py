@@ -122,6 +122,12 @@ def write_version(folder: Path, version: str, *, program: str = "print('hello')\
     return source
 
 
+def add(repository: UpdateRepository, folder: Path, version: str, **options: object) -> None:
+    """A version of the toy agent, added to a repository."""
+    source = write_version(folder, version)
+    repository.add_version(source, version, start="toy_agent", **options)
+
+
 @dataclass
 class World:
     """Hub and agent; `facts` are those that were left."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.fleet_world.hub_world import hub
+from tests.unit.agent.update.update_world import add
 from tests.unit.fleet.hub.conftest import World
-from tests.unit.fleet.updates.rollouts_test import Fleet
-from tests.unit.fleet.updates.updates_test import add, clock, keys, repository
+from tests.unit.fleet.updates.rollout_fleet import Fleet
 
 from afluente.core.errors import UsageError
 from afluente.fleet import sites
@@ -16,8 +16,6 @@ from afluente.fleet.municipality_file import read_municipalities
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.rollout_desk import RolloutDesk
 from afluente.fleet.updates import UpdateRepository
-
-__all__ = ["clock", "keys", "repository"]
 
 RINGS = ("casa", "piloto", "geral")
 

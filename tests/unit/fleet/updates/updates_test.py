@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.update.update_world import START, new_keys, write_version
+from tests.unit.agent.update.update_world import add, new_keys, write_version
 from tuf.api.metadata import Metadata
 
 from afluente.core.clock import SetClock
@@ -19,28 +19,6 @@ from afluente.state.database import Database
 from afluente.state.secret import Secret
 
 DAY = 86_400
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock(START)
-
-
-@pytest.fixture
-def keys() -> UpdateKeys:
-    return new_keys()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, keys: UpdateKeys, clock: SetClock) -> UpdateRepository:
-    made = UpdateRepository(tmp_path / "updates", keys, clock)
-    made.create()
-    return made
-
-
-def add(repository: UpdateRepository, folder: Path, version: str, **options: object) -> None:
-    source = write_version(folder, version)
-    repository.add_version(source, version, start="toy_agent", **options)
 
 
 def verify_all(repository: UpdateRepository) -> None:
