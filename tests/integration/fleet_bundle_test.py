@@ -13,8 +13,8 @@ import pytest
 from afluente_agent.pec import PecAddress
 from afluente_agent.protocol import fact_codes
 from afluente_agent.settings import DataFolder, SettingsStore
-from tests.fleet_world.hub_world import HubWorld
-from tests.integration.fleet_agent_hub_test import (
+
+from tests.fleet_world.agent_at_hub import (
     as_owner,
     folder,
     pec,
@@ -24,6 +24,7 @@ from tests.integration.fleet_agent_hub_test import (
     transmissions,
     world,
 )
+from tests.fleet_world.hub_world import HubWorld
 
 __all__ = ["as_owner", "folder", "pec", "pec_server", "pec_template", "world"]
 

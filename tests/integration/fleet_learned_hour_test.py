@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.fleet_world.hub_world import HubWorld, hub
-from tests.integration.fleet_agent_hub_test import folder, publish_catalogue
-from tests.unit.agent.core.agent_core_loop_test import World as AgentWorld
+from afluente_agent.enrol import enrol
+from afluente_agent.loop import Loop
+from afluente_agent.settings import DataFolder, SettingsStore
 
 from afluente.core.clock import SetClock
 from afluente.fleet import activity, remedies
 from afluente.state.database import Database
-from afluente_agent.enrol import enrol
-from afluente_agent.loop import Loop
-from afluente_agent.settings import DataFolder, SettingsStore
+from tests.fleet_world.agent_at_hub import folder, publish_catalogue
+from tests.fleet_world.hub_world import HubWorld, hub
+from tests.unit.agent.core.agent_core_loop_test import World as AgentWorld
 
 __all__ = ["folder"]
 

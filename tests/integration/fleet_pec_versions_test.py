@@ -8,8 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from tests.fleet_world.hub_world import HubWorld
-from tests.integration.fleet_agent_hub_test import (
+from afluente_agent.pec import PecAddress
+from afluente_agent.settings import DataFolder, SettingsStore
+
+from afluente.fleet import documents, facts
+from afluente.fleet.refusal import FleetError
+from tests.fleet_world.agent_at_hub import (
     as_owner,
     enrol_beside,
     folder,
@@ -21,12 +25,8 @@ from tests.integration.fleet_agent_hub_test import (
     transmissions,
     world,
 )
+from tests.fleet_world.hub_world import HubWorld
 from tests.unit.agent.extraction.lists import a_list
-
-from afluente.fleet import documents, facts
-from afluente.fleet.refusal import FleetError
-from afluente_agent.pec import PecAddress
-from afluente_agent.settings import DataFolder, SettingsStore
 
 __all__ = ["as_owner", "folder", "pec", "pec_server", "pec_template", "world"]
 
