@@ -65,3 +65,14 @@ def test_an_address_keeps_its_name_and_loses_the_capitals_of_its_domain_and_the_
         None,
         "ana@a_b.com",
     ]
+
+
+@PROPERTY
+@given(st.lists(st.text(st.sampled_from([*"aB1.@<>-_ \u00a0é"]), max_size=14), min_size=1, max_size=200))
+def test_an_address_is_one_by_the_rule_whichever_form_reads_it(engine: Engine, texts: list[str]) -> None:
+    texts = [*texts, *(f"a{text}@b.co" for text in texts), *(f"a@{text}b.Co" for text in texts)]
+    texts += [".".join("abcdefghijklm") + "@b.co", "a@" + ".".join("abcdefghijklm") + ".co", "<@b.co", "@b.co"]
+    bare = [re.sub(f"^[<{SPACES}]+|[>{SPACES}]+$", "", text) for text in texts]
+    rule = re.compile(f"([^@{SPACES}]+@)([^@{SPACES}]+[.][A-Za-z]{{2,}})")
+    found = [None if ".." in text else rule.fullmatch(text) for text in bare]
+    assert values(engine, "email", texts) == [match and match[1] + match[2].lower() for match in found]

@@ -28,8 +28,14 @@ SHAPES = (
 _PUNCTUATION = f"[{SPACES}()./-]"
 _PREFIX = "^([+]55|0055)?0?"
 EMAIL = f"[^@{SPACES}]+@[^@{SPACES}]+\\.[A-Za-z]{{2,}}"
-_LOWER_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[a-z0-9.-]+\\.[a-z]{{2,}}"
-_MIXED_EMAIL = f"[^@<{SPACES}][^@{SPACES}]*@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}"
+_PLAIN = f"[^.@<{SPACES}]+"
+_LOCAL = f"{_PLAIN}([.]{_PLAIN}){{0,8}}"
+_LOWER_EMAIL = f"{_LOCAL}@([a-z0-9-]+[.]){{1,8}}[a-z]{{2,}}"
+_MIXED_EMAIL = f"{_LOCAL}@([A-Za-z0-9-]+[.]){{1,8}}[A-Za-z]{{2,}}"
+"""Neither lets two dots stand together; EMAIL tells of the few addresses that neither matches.
+
+The dots are counted because Java's regular expressions call themselves once for each time a group repeats.
+"""
 TYPO_DOMAINS = (
     "[a-z]+[.]con",
     "gmail[.]co(m[.]br)?",
@@ -122,17 +128,14 @@ def email(cell: Cell) -> Reading:
     """An address with its domain in lower case. A domain that looks mistyped is a warning with the likely one."""
     d, raw = cell.dialect, cell.raw
     lower, mixed, trimmed, value = (cell.mid(name) for name in ("lower", "mixed", "trimmed", "value"))
-
-    def is_address(text: str, regex: str) -> str:
-        return f"{d.matches(text, regex)} AND NOT {d.contains(text, '..')}"
-
+    is_address = f"{d.matches(trimmed, EMAIL)} AND NOT {d.contains(trimmed, '..')}"
     return Reading(
         value=value,
         kind="text",
         message=Message("e-mail inválido", "invalid e-mail address"),
         stages=(
-            {lower: f"CASE WHEN {is_address(raw, _LOWER_EMAIL)} THEN {raw} END"},
-            {mixed: where_unread(raw, lower, f"CASE WHEN {is_address(raw, _MIXED_EMAIL)} THEN {_lowered(d, raw)} END")},
+            {lower: f"CASE WHEN {d.matches(raw, _LOWER_EMAIL)} THEN {raw} END"},
+            {mixed: where_unread(raw, lower, f"CASE WHEN {d.matches(raw, _MIXED_EMAIL)} THEN {_lowered(d, raw)} END")},
             {
                 trimmed: (
                     f"CASE WHEN {lower} IS NULL AND {mixed} IS NULL AND {raw} IS NOT NULL"
@@ -143,7 +146,7 @@ def email(cell: Cell) -> Reading:
                 value: (
                     f"CASE WHEN {lower} IS NOT NULL THEN {lower} WHEN {mixed} IS NOT NULL THEN {mixed}"
                     f" WHEN {trimmed} IS NOT NULL THEN"
-                    f" CASE WHEN {is_address(trimmed, EMAIL)} THEN {_lowered(d, trimmed)} END END"
+                    f" CASE WHEN {is_address} THEN {_lowered(d, trimmed)} END END"
                 )
             },
         ),

@@ -102,15 +102,15 @@ def cep(cell: Cell) -> Reading:
     names = ("fast", "spaceless", "cleaned", "read", "value")
     fast, spaceless, cleaned, read, value = (cell.mid(n) for n in names)
     thorough = (
-        f"CASE WHEN {d.shape(cleaned, '99999999')} AND {cleaned} >= '01000000' THEN {cleaned}"
-        f" WHEN {d.shape(cleaned, '9999999')} AND {cleaned} >= '1000000' THEN concat('0', {cleaned}) END"
+        f"CASE WHEN {d.shape(cleaned, '99999999')} THEN {cleaned}"
+        f" WHEN {d.shape(cleaned, '9999999')} THEN concat('0', {cleaned}) END"
     )
     assigned = assigned_ceps()
     stages = (
         {
             fast: (
-                f"CASE WHEN {d.shape(raw, '99999-999')} AND {raw} >= '01000-000' THEN replace({raw}, '-', '')"
-                f" WHEN {d.shape(raw, '99999999')} AND {raw} >= '01000000' THEN {raw} END"
+                f"CASE WHEN {d.shape(raw, '99999-999')} THEN replace({raw}, '-', '')"
+                f" WHEN {d.shape(raw, '99999999')} THEN {raw} END"
             )
         },
         {spaceless: where_unread(raw, fast, d.remove(raw, f"[{SPACES}]"))},
