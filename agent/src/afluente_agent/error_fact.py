@@ -9,7 +9,7 @@ from __future__ import annotations
 from afluente_agent.errors import AgentError, RefusedError, UnreachableError
 from afluente_agent.facts import Leave
 from afluente_agent.protocol import fact_codes
-from afluente_agent.protocol.refusal_codes import OF_IDENTITY
+from afluente_agent.protocol.refusal_codes import OF_CHANGED_CONTENT, OF_IDENTITY
 
 PROXY_AUTHENTICATION_REQUIRED = 407
 OF_FILTERS = (403, 451)
@@ -34,6 +34,8 @@ def leave_refusal(leave: Leave, error: RefusedError) -> None:
     status, code = error.status, "" if error.is_of_stranger else error.code
     if status == 401 or code in OF_IDENTITY:
         leave(fact_codes.IDENTITY_REFUSED, status=status, code=code)
+    elif code in OF_CHANGED_CONTENT:
+        leave(fact_codes.NET_TLS_INTERCEPTED, reason=code)
     elif status == PROXY_AUTHENTICATION_REQUIRED:
         leave(fact_codes.NET_PROXY, status=status, code=code)
     elif not code and (status in OF_FILTERS or status < 300):

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from afluente.core.clock import Clock
 from afluente.core.errors import AfluenteError
 from afluente.fleet.refusal import FleetError, Refusal
+from afluente_agent.protocol import refusal_codes
 from afluente_agent.protocol.messages import ErrorAnswer, MessageError, to_json
 from afluente_agent.protocol.signing import OFFSET_HEADER
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TWO_LENGTHS = "two_lengths"
-"""Where a request ends is not known: its connection ends with the answer."""
 _WORDS = {
     400: ("bad_request", "o pedido está errado", "the request is wrong"),
     404: ("not_found", "isto não existe neste hub", "there is no such thing at this hub"),
@@ -51,7 +50,7 @@ def refusal_response(refusal: Refusal, clock: Clock) -> Response:
         headers[OFFSET_HEADER] = str(refusal.offset)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Afluente"
-    if refusal.status == HTTPStatus.REQUEST_TIMEOUT or refusal.code == TWO_LENGTHS:
+    if refusal.status == HTTPStatus.REQUEST_TIMEOUT or refusal.code == refusal_codes.TWO_LENGTHS:
         headers["Connection"] = "close"
     return Response(to_json(answer), refusal.status, headers, media_type="application/json")
 

@@ -12,8 +12,9 @@ import time
 from typing import TYPE_CHECKING
 
 from afluente.fleet.refusal import Refusal
-from afluente.hub.errors import TWO_LENGTHS, as_refusal, refusal_response
+from afluente.hub.errors import as_refusal, refusal_response
 from afluente_agent.protocol.limits import MAX_MESSAGE_BYTES
+from afluente_agent.protocol.refusal_codes import TWO_LENGTHS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from afluente.fleet.refusal import Refusal
-from afluente_agent.protocol.refusal_codes import BAD_SIGNATURE
+from afluente_agent.protocol.refusal_codes import BAD_SIGNATURE, CONTENT_MISMATCH
 from afluente_agent.protocol.signing import MOST_HEADER_BYTES, NotSignedError, Signed, content_sha256, read_headers
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check_content(signed: Signed, body: bytes) -> None:
     """Refusal unless the body is the one that the signature covers."""
     if content_sha256(body) != signed.content_sha256:
         raise Refusal(
-            "content_mismatch",
+            CONTENT_MISMATCH,
             "o conteúdo chegou diferente do que foi assinado; envie de novo",
             "the body is not the one that was signed; send it again",
         )

@@ -54,7 +54,7 @@ NET_CONNECTION_LOST: Final = _agent("net.connection_lost", "the line broke in th
 NET_SLOW: Final = _agent("net.slow", "the hub's answer took long", "milliseconds")
 NET_UNREACHABLE: Final = _agent("net.unreachable", "there is no route: the machine has no network", "host", "port")
 NET_HUB_UNSET: Final = _agent("net.hub_unset", "the doctor was run before the agent knew the hub's address")
-NET_TLS_INTERCEPTED: Final = _agent("net.tls_intercepted", "somebody else's certificate answered for the hub",
+NET_TLS_INTERCEPTED: Final = _agent("net.tls_intercepted", "somebody else's certificate answered for the hub, or changed what was sent",
                                     "host", "issuer", "product", "reason", "proxy")
 NET_TLS_EXPIRED: Final = _agent("net.tls_expired", "by this machine's clock the hub's certificate is out of its dates",
                                 "host", "issuer", "reason", "proxy")

@@ -13,5 +13,9 @@ SIGNED_AGAIN = (CLOCK, REPLAY)
 """Refusals after which the same request is signed once more."""
 OF_IDENTITY = (CLOCK, REPLAY, UNKNOWN_KEY, BAD_SIGNATURE, SUSPENDED)
 """Refusals of who signed. None is a reason to throw a key away."""
+CONTENT_MISMATCH = "content_mismatch"
+TWO_LENGTHS = "two_lengths"
+OF_CHANGED_CONTENT = (CONTENT_MISMATCH, TWO_LENGTHS)
+"""What arrived is not what was signed and sent: something on the way opens the connection and changes it."""
 SLOT_NEEDED = "slot_needed"
 """A chunk came from a site that holds no slot: ask for one, and go on where the hub stands."""

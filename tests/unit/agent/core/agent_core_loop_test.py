@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from afluente_agent.client import HubClient
-from afluente_agent.errors import ExtractionError, SpoolError
+from afluente_agent.errors import ExtractionError, RefusedError, SpoolError
 from afluente_agent.identity import IdentityStore
 from afluente_agent.key_rotation import rotate
 from afluente_agent.loop import Loop
@@ -163,6 +163,28 @@ def test_sending_for_hours_lets_the_others_have_their_turn(hub: SmallHub, enroll
     loop.client.close()
     assert world.sent == 24
     assert len(hub.heartbeats) >= 7
+
+
+@pytest.mark.parametrize(
+    ("code", "fact"),
+    [
+        ("content_mismatch", "net.tls_intercepted"),
+        ("two_lengths", "net.tls_intercepted"),
+        ("transmission.list", "send.refused"),
+    ],
+)
+def test_what_a_box_on_the_way_changed_is_no_fault_of_ours(
+    hub: SmallHub, enrolled: DataFolder, world: World, code: str, fact: str
+) -> None:
+    hub.now = world.now
+    world.waiting_segments, world.sending = 1, Sending(failure=RefusedError(code, "", "", status=400))
+    loop = loop_of(enrolled, world)
+    loop.tick()
+    world.steady += 1000
+    loop.tick()
+    loop.client.close()
+    assert fact in codes(hub)
+    assert (fact == "send.refused") == ("send.refused" in codes(hub))
 
 
 @pytest.mark.parametrize("skew", [2 * 365 * 86400, -3 * 3600])
