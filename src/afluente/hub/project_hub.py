@@ -203,10 +203,12 @@ def _loading(
     pulse: HubPulse,
     loads_at_once: int,
 ) -> Background:
+    address = Secret(workspace.secret(dsn))
+
     def open_central() -> Central:
         from afluente.fleet.central import Central
 
-        return Central(workspace.secret(dsn), connections=loads_at_once + 1)
+        return Central(address.reveal(), connections=loads_at_once + 1)
 
     def make_loader(central: Central) -> Loader:
         return Loader(

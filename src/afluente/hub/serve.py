@@ -11,6 +11,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from afluente.core.errors import AfluenteError
 from afluente.hub.agents_app import agents_app
 from afluente.hub.listening import DoorServer, address, door, listen
 from afluente.hub.operators_app import operators_app
@@ -97,6 +98,9 @@ class HubServer:
         while not self._is_stopped.is_set():
             try:
                 background.run(self._is_stopped)
+            except AfluenteError as error:
+                _log.warning("work beside the doors failed", extra={"work": background.name, "code": error.code})
+                self._is_stopped.wait(_AGAIN_SECONDS)
             except Exception:  # noqa: BLE001 - the worker boundary reports whatever is left and goes on
                 _log.exception("work beside the doors ended by a defect", extra={"work": background.name})
                 self._is_stopped.wait(_AGAIN_SECONDS)

@@ -200,7 +200,9 @@ def _holiday(workspace: Workspace, arguments: Namespace, console: Console) -> in
 
 
 def _update(workspace: Workspace, arguments: Namespace, console: Console) -> int:
+    from afluente.cli.fleet_headings import headed
     from afluente.cli.fleet_updates import add_version, make_repository, open_desk, rollout_id
+    from afluente.cli.words import moment_text
 
     if arguments.update_action == "init":
         return make_repository(workspace, console)
@@ -220,7 +222,10 @@ def _update(workspace: Workspace, arguments: Namespace, console: Console) -> int
         console.json(told)
     else:
         keys = ("id", "version", "status", "ring", "started_at", "by", "reason")
-        console.table({key: one[key] for key in keys} for one in told)
+        rows = [{key: one[key] for key in keys} for one in told]
+        for row in rows:
+            row["started_at"] = moment_text(datetime.fromisoformat(str(row["started_at"])))
+        console.table(headed(rows, workspace.project.language))
     return 0
 
 
