@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afluente_agent import __version__
+from afluente_agent.command_line import Parser
 from afluente_agent.errors import AgentError, EnrolmentError
 from afluente_agent.settings import DataFolder, Settings, default_folder
 
@@ -45,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="afluente-agent", description="Agente Afluente deste município.")
+def _parser() -> Parser:
+    parser = Parser(prog="afluente-agent", description="Agente Afluente deste município.")
     parser.add_argument("--version", action="version", version=f"afluente-agent {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMANDO")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("--home", type=Path, metavar="PASTA", help="pasta de dados do agente")
-    enrolling = argparse.ArgumentParser(add_help=False)
+    enrolling = Parser(add_help=False)
     enrolling.add_argument("--hub", metavar="URL", help=f"endereço do hub (ou {HUB_VARIABLE})")
     enrolling.add_argument(
         "--token", metavar="CÓDIGO", help=f"código de instalação; '-' lê da entrada (ou {TOKEN_VARIABLE})"
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     enrolling.add_argument("--pec", metavar="PASTA", help="pasta do e-SUS PEC, se não for achada sozinha")
     enrolling.add_argument("--anew", action="store_true", help="registrar de novo com outro código e outra chave")
 
-    def add(name: str, words: str, do: object, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def add(name: str, words: str, do: object, *parents: Parser) -> Parser:
         command = commands.add_parser(name, help=words, description=words, parents=[shared, *parents])
         command.set_defaults(do=do)
         return command

@@ -50,3 +50,34 @@ def test_a_turn_that_failed_is_told_in_portuguese(enrolled: DataFolder, capsys: 
     said = capsys.readouterr().out
     assert said.startswith(("Feito.", "Não foi possível: "))
     assert not {"heartbeat", "reading", "sending", "doctor:"} & set(said.replace(",", " ").replace(".", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["instal"], "não existe o comando 'instal'"),
+        ([], "falta o comando"),
+        (["enrol", "--token"], "falta o valor de --token"),
+        (["status", "--jsn"], "não existe a opção --jsn"),
+        (["status", "afl_segredo"], "o comando não foi entendido"),
+    ],
+)
+def test_what_is_typed_wrong_is_told_in_portuguese_and_no_code_is_repeated(
+    typed: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(typed)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said in told
+    assert "--help" in told
+    assert "segredo" not in told
+
+
+def test_help_is_portuguese(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["enrol", "--help"])
+    told = capsys.readouterr().out
+    assert told.startswith("uso: afluente-agent enrol")
+    assert "mostra esta ajuda" in told
+    assert "options" not in told
