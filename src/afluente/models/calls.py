@@ -16,7 +16,7 @@ from afluente.models.functions.alternatives import ALTERNATIVES
 from afluente.models.functions.signature import Signature
 from afluente.models.operators import arithmetic
 from afluente.models.spark_types import BOOLEAN, INT, SparkType, array_of, quote
-from afluente.models.typed import Typed, cast_sql
+from afluente.models.typed import Typed, cast_sql, tried
 
 if TYPE_CHECKING:
     from afluente.models.expressions import Expressions
@@ -60,7 +60,13 @@ class Calls:
                 node, f"{name}({', '.join(str(a.type) for a in arguments)}) is not allowed with these arguments"
             )
         self.expressions.use(name)
-        return Typed(f"TRY({found[0]})", found[1], node)
+        _, kind = found
+
+        def strict(given: Sequence[Typed]) -> str | None:
+            computed = arithmetic(TRIED[name], *given)
+            return computed[0] if computed else None
+
+        return Typed(str(tried(arguments, strict)), kind, node)
 
     def named(self, name: str, arguments: Sequence[Typed], node: exp.Expr, used: str = "") -> Typed:
         """The call of a function that an operator stands for."""

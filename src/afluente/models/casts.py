@@ -7,8 +7,9 @@ accepts more, converts it.
 from __future__ import annotations
 
 from afluente.models.spark_types import BINARY, BOOLEAN, DATE, STRING, SparkType, decimal
-from afluente.models.typed import Typed, cast_sql, fail, let
+from afluente.models.typed import Typed, cast_sql, fail, let, tried
 
+_MOST_DIGITS = 38
 _EDGES = r"[\x00-\x20\x7F]*"
 _INTEGER = rf"^{_EDGES}[+-]?[0-9]+{_EDGES}$"
 _NUMBER = rf"^{_EDGES}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_EDGES}$"
@@ -45,14 +46,18 @@ def cast(value: Typed, wanted: SparkType) -> str | None:
 
 def try_cast(value: Typed, wanted: SparkType) -> str | None:
     """SQL that is null where the cast would fail."""
-    strict = cast(value, wanted)
-    return None if strict is None else f"TRY({strict})"
+    return tried([value], lambda given: cast(given[0], wanted))
 
 
 def _to_string(value: Typed) -> str | None:
+    """Where no digit stands before a decimal's point, DuckDB writes no zero there: one more digit brings it."""
     have = value.type
     if have == BINARY:
         return f"decode({value.sql})"
+    if have.is_decimal and have.scale == have.precision < _MOST_DIGITS:
+        return cast_sql(cast_sql(value.sql, decimal(have.precision + 1, have.scale)), STRING)
+    if have.is_decimal and have.scale == have.precision:
+        return None
     if have.is_integral or have.is_decimal or have in (BOOLEAN, DATE) or have.name == "timestamp_ntz":
         return cast_sql(value.sql, STRING)
     if have.name == "timestamp":

@@ -17,6 +17,13 @@ from afluente.models.spark_types import DATE, STRING, TIMESTAMP, SparkType, text
 _LONG_SQL = 160
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ISO_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,6})?")
+_NEVER_FAILS = frozenset(
+    [
+        *["btrim", "trim", "ltrim", "rtrim", "left", "right", "substr", "substring", "concat", "replace", "translate"],
+        *["lower", "lcase", "upper", "ucase", "coalesce", "nvl", "nvl2", "ifnull", "nullif", "if", "regexp_replace"],
+    ]
+)
+_NEVER_FAIL = (exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.DPipe, exp.Trim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,27 @@ def let(values: Sequence[str], body: Callable[[Sequence[str]], str]) -> str:
     fields = ", ".join(f"'v{index}': {value}" for index, value in enumerate(values))
     inner = body([f"{bound}.v{index}" for index in range(len(values))])
     return f"list_transform([{{{fields}}}], lambda {bound}: {inner})[1]"
+
+
+def tried(arguments: Sequence[Typed], body: Callable[[Sequence[Typed]], str | None]) -> str | None:
+    """`body`, null where it fails. What fails in an argument still fails, as in Spark."""
+    risky = [index for index, argument in enumerate(arguments) if can_fail(argument.node)]
+    depth = max((int(found) + 1 for a in arguments for found in re.findall(r"lambda tried_(\d+):", a.sql)), default=0)
+    name = f"tried_{depth}"
+    given = [replace(a, sql=f"{name}.v{index}") if index in risky else a for index, a in enumerate(arguments)]
+    sql = body(given)
+    if sql is None or not risky:
+        return None if sql is None else f"TRY({sql})"
+    fields = ", ".join(f"'v{index}': {arguments[index].sql}" for index in risky)
+    return f"list_transform([{{{fields}}}], lambda {name}: TRY({sql}))[1]"
+
+
+def can_fail(node: exp.Expr) -> bool:
+    """False only where nothing in an expression can raise an error."""
+    return not all(
+        str(part.this).lower() in _NEVER_FAILS if isinstance(part, exp.Anonymous) else isinstance(part, _NEVER_FAIL)
+        for part in node.walk()
+    )
 
 
 def _depth(sql: str) -> int:

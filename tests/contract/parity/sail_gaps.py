@@ -146,6 +146,11 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "CAST(CAST(ts AS TIMESTAMP_NTZ) AS TIMESTAMP)",
         "CAST(CAST(ts2 AS TIMESTAMP_NTZ) AS DATE)",
     ),
+    "what fails inside a try_ function": (
+        "try_divide(i div j, n + 1)",
+        "try_to_date(CAST(CAST(p AS INT) AS STRING))",
+        "try_to_date(CAST(i + j AS STRING), 'yyyyMMdd')",
+    ),
     "try_ arithmetic of decimals, doubles and -1": (
         "try_mod(i, j)",
         "try_add(d, e)",

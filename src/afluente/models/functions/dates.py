@@ -8,7 +8,7 @@ from afluente.models.casts import cast
 from afluente.models.datetime_patterns import is_of_days, to_strftime, to_strptime
 from afluente.models.functions.signature import Signature, scalar
 from afluente.models.spark_types import BIGINT, DATE, INT, STRING, TIMESTAMP, SparkType, decimal, text
-from afluente.models.typed import Typed, cast_sql, fail, let
+from afluente.models.typed import Typed, cast_sql, fail, let, tried
 
 _TRUNC_DATE = {
     "year": "year",
@@ -82,25 +82,23 @@ def _from_unixtime(arguments: Sequence[Typed]) -> str | None:
 
 
 def _parsed(wanted: SparkType, *, is_try: bool) -> Callable[[Sequence[Typed]], str | None]:
-    def render(arguments: Sequence[Typed]) -> str | None:
+    def strict(arguments: Sequence[Typed]) -> str | None:
         if len(arguments) == 1:
-            strict = cast(arguments[0], wanted)
-            return f"TRY({strict})" if is_try and strict else strict
+            return cast(arguments[0], wanted)
         found = to_strptime(str(arguments[1].constant))
         if found is None:
             return None
         reading, shape = found
         bad = fail(f"text does not follow the pattern {arguments[1].constant}", wanted)
-        sql = let(
+        return let(
             [arguments[0].sql],
             lambda v: (
                 f"CASE WHEN regexp_matches({v[0]}, {text(shape)}) "
                 f"THEN CAST(strptime({v[0]}, {text(reading)}) AS {wanted.duckdb}) WHEN {v[0]} IS NOT NULL THEN {bad} END"
             ),
         )
-        return f"TRY({sql})" if is_try else sql
 
-    return render
+    return (lambda arguments: tried(arguments, strict)) if is_try else strict
 
 
 def _unix_from_text(arguments: Sequence[Typed]) -> str | None:
