@@ -7,6 +7,7 @@ query; it stands on the source too only where that cannot change a row that is k
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from afluente.project.model import Incremental, Model
 
 PartitionValue = str | int | dt.date | None
+_APART = ("'", "\\")
+"""What the two dialects write otherwise inside a text: given by its code."""
 _PARTITION_TYPES = ("string", "date", "int", "bigint", "smallint", "tinyint")
 
 
@@ -111,11 +114,10 @@ def _literal(value: PartitionValue, kind: SparkType) -> str:
         return str(int(str(value)))
     if kind.name == "date":
         return f"DATE '{dt.date.fromisoformat(str(value)).isoformat()}'"
-    if "\\" in str(value):
-        raise ModelError("model.partition_value", "a partition's text cannot hold a backslash")
-    if "'" in str(value):
-        return "concat(" + ", chr(39), ".join(text(part) for part in str(value).split("'")) + ")"
-    return text(str(value))
+    pieces = [
+        f"chr({ord(piece)})" if piece in _APART else text(piece) for piece in re.split(r"(['\\])", str(value)) if piece
+    ]
+    return pieces[0] if len(pieces) == 1 else f"concat({', '.join(pieces or [text('')])})"
 
 
 def _pushed(model: Model, incremental: Incremental, condition: str) -> Model | None:

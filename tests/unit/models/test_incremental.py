@@ -71,6 +71,20 @@ def test_text_partitions_are_quoted() -> None:
     assert database().sql(compiled.sql).fetchall() == [("SP", 1)]
 
 
+@pytest.mark.parametrize("mark", ["\\", "'", "\\'", "'\\\\'", "%", '"', "\n", "😀 ç"])
+@pytest.mark.parametrize("written", ["concat(uf, {mark}, 'x')", "concat({mark}, uf)"])
+def test_any_text_is_a_partition_that_can_be_made_again(written: str, mark: str) -> None:
+    named = written.format(mark=" , ".join(f"decode(unhex('{letter.encode().hex()}'), 'utf-8')" for letter in mark))
+    sql = f"SELECT {named} AS dia, count(*) AS n FROM silver.clientes GROUP BY {named}"
+    made = model(sql, "dia string, n bigint", incremental=Incremental("dia", PEDIDOS, "itens[0]"))
+    connection = database()
+    whole = connection.sql(compile_model(made, SCHEMAS, "duckdb", TIMEZONE).sql).fetchall()
+    (wanted,) = [row for row in whole if "SP" in (row[0] or "")]
+    assert mark in wanted[0]
+    again = compile_partitions(made, SCHEMAS, "duckdb", TIMEZONE, [wanted[0]]).sql
+    assert connection.sql(again).fetchall() == [wanted]
+
+
 def test_a_timestamp_cannot_be_the_partition() -> None:
     made = model("SELECT criado_em AS dia FROM silver.pedidos", "dia timestamp", incremental=SETTING)
     with pytest.raises(ModelError) as failure:
