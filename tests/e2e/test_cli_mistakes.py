@@ -56,6 +56,8 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "an unknown quarantine": (["quarantine", "show", "silver.pedido"], "did you mean 'silver.pedidos'"),
     "a quarantine limit of nothing": (["quarantine", "show", "pedidos", "--limit", "0"], "quarantine.limit"),
     "replaying an unknown table": (["quarantine", "replay", "pedido"], "did you mean 'silver.pedidos'"),
+    "replaying lines that were not read": (["quarantine", "replay", "bronze.pedidos"], "correct the file"),
+    "a division by zero": (["sql", "SELECT pedidos / 0 FROM gold.vendas_uf"], "divided by zero"),
     "parity without a server": (["parity"], "parity.no_server"),
     "parity with an odd address": (["parity", "--engine", "http://x"], "parity.no_server"),
     "parity without rows": (["parity", "--rows", "0"], "parity.rows"),
@@ -65,7 +67,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "a project that cannot be named": (["init", "Não pode"], "init.name"),
     "an unknown template": (["init", "nova", "--template", "venda"], "init.template"),
 }
-OF_A_RUN = {"running an unknown table": 1}
+OF_A_RUN = {"running an unknown table": 1, "a division by zero": 1}
 
 
 @pytest.fixture(scope="module")

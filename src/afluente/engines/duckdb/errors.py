@@ -32,6 +32,8 @@ _READ_ONLY = re.compile(r"permission denied|read-only file system", re.IGNORECAS
 _TARGET = re.compile(
     r" (?:to|destination type|in \w+ of|with type) ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?![\w'\"])"
 )
+_DIVIDED_BY_ZERO = "'division by zero'"
+"""What the translation of a division casts to raise where Spark raises."""
 _PAST = "\n\nLINE"
 
 
@@ -99,6 +101,8 @@ def _of_rows(error: duckdb.Error, message: str) -> str:
     target = _TARGET.search(_without_quotes(message.split(_PAST, 1)[0]))
     into = f" {target.group(1)}" if target else ""
     match error:
+        case duckdb.ConversionException() if _DIVIDED_BY_ZERO in message:
+            return "a number was divided by zero"
         case duckdb.OutOfRangeException():
             return f"a value is out of the range of its type{into}"
         case duckdb.ConversionException():

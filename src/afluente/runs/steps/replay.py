@@ -49,6 +49,12 @@ def contract_of(project: Project, table: str) -> Contract:
     name = table if "." in table else f"silver.{table}"
     if name.startswith("quarantine."):
         name = f"silver.{name.partition('.')[2]}"
+    if name.startswith(("bronze.", "silver.bronze_")) and name not in by_name:
+        raise UsageError(
+            "quarantine.unread_lines",
+            f"'{table}' holds lines that could not be read, which no contract brings back",
+            hint="correct the file and run again: what changed is read again",
+        )
     if name not in by_name:
         raise UsageError(
             "quarantine.table_unknown", f"no contract makes '{table}'", hint=did_you_mean(name, sorted(by_name))
