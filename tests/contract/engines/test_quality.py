@@ -188,7 +188,7 @@ def test_a_rule_that_cannot_be_executed_is_an_error_and_spoils_no_other(engine: 
         engine, [library("nullValues", "cpf"), rule, library("invalidValues", "uf", pattern="[A-Z]{2}")]
     )
     assert outcome.status == "error", outcome.text
-    assert outcome.refuses
+    assert outcome.rule.severity == "error"
     assert outcome.text
     assert outcome.message.en != ""
     assert (before.values["rows"], after.values["rows"]) == (1, 1)

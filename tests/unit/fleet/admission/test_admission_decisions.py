@@ -159,4 +159,5 @@ def test_the_time_a_site_stays_on_is_told_from_its_hours() -> None:
     assert ActiveHours("UTC", {}).remaining(at) == timedelta(hours=12)
     always = ActiveHours("UTC", dict.fromkeys(range(168), 1.0))
     assert always.remaining(at) == timedelta(hours=12)
-    assert ActiveHours("No/Where", {1: 1.0}).is_on(datetime(2026, 8, 31, 1, 30, tzinfo=UTC))
+    nowhere = ActiveHours("No/Where", {1: 1.0})
+    assert nowhere.remaining(datetime(2026, 8, 31, 1, 30, tzinfo=UTC)) == timedelta(minutes=30)
