@@ -7,7 +7,7 @@ import errno
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -173,14 +173,21 @@ def spool_broken(_all: SilentSites, site: Site) -> None:
     site.beat()
 
 
-def sends_what_is_fresh(all_sites: SilentSites, site: Site) -> None:
-    """The units recorded until yesterday."""
-    assert all_sites.server is not None
-    with all_sites.server.admin(all_sites.give_pec(site)) as connection:
-        connection.execute("INSERT INTO tb_dim_tempo VALUES (20260915, '2026-09-15', 2026, 9) ON CONFLICT DO NOTHING")
-        connection.execute("UPDATE tb_fat_visita_domiciliar SET co_dim_tempo = 20260915")
-        connection.execute("UPDATE tb_fat_atendimento_individual SET co_dim_tempo = 20260915")
-    site.read()
+def recorded_until(day: date) -> Callable[[SilentSites, Site], None]:
+    """The units recorded until this day; the lists are sent."""
+
+    def happens(all_sites: SilentSites, site: Site) -> None:
+        assert all_sites.server is not None
+        number = f"{day:%Y%m%d}"
+        with all_sites.server.admin(all_sites.give_pec(site)) as connection:
+            connection.execute(
+                f"INSERT INTO tb_dim_tempo VALUES ({number}, '{day}', {day.year}, {day.month}) ON CONFLICT DO NOTHING"
+            )
+            connection.execute(f"UPDATE tb_fat_visita_domiciliar SET co_dim_tempo = {number}")
+            connection.execute(f"UPDATE tb_fat_atendimento_individual SET co_dim_tempo = {number}")
+        site.read()
+
+    return happens
 
 
 def crashes(_all: SilentSites, site: Site) -> None:
@@ -416,8 +423,8 @@ STOPPED_PEC = {
 }
 
 TROUBLES = (
-    Trouble("all is well and lists are sent", "", sends_what_is_fresh),
-    Trouble("lists are sent and hold nothing new", "unit.all_stale", reads),
+    Trouble("all is well and lists are sent", "", recorded_until(date(2026, 9, 15))),
+    Trouble("lists are sent and hold nothing new", "unit.all_stale", recorded_until(date(2026, 8, 20))),
     Trouble("the name does not resolve", "connectivity.dns", name_not_found, is_cut_off=True),
     Trouble("the port is closed", "connectivity.refused", port_closed, is_cut_off=True),
     Trouble("a filter shows its page", "connectivity.refused", blocked_page),
