@@ -235,6 +235,14 @@ def test_columns_without_text_and_types_without_a_glance_are_judged_too() -> Non
     assert is_valid(["39053344705", "x"], "br.cpf", missing_tokens=["39053344705"]) == [False, False]
 
 
+def test_bytes_that_lie_under_a_null_are_no_value() -> None:
+    for hidden in ("39053344705", "390 533 447 05", "39 0533447.05"):
+        _, places, characters = pa.array([hidden, "39053344705", hidden]).buffers()
+        texts = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(b"\x02"), places, characters])
+        assert texts.to_pylist() == [None, "39053344705", None]
+        assert is_valid(texts, "br.cpf").to_pylist() == [False, True, False]
+
+
 def test_what_cannot_be_judged_is_told() -> None:
     for wrong in ("39053344705", 39053344705, None):
         with pytest.raises(UsageError, match="no column of values"):
