@@ -38,7 +38,7 @@ def check(store: Store, plan: Commit, base: Snapshot | None) -> None:
             raise LakeError("lake.file_repeated", f"the data file {file.path!r} stands twice in the plan", hint="")
         seen.add(file.path)
         _check_path(plan, file)
-        check_statistics(file)
+        check_statistics(file, plan.schema)
         _check_content(store, plan, file)
 
 

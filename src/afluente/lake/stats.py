@@ -74,8 +74,12 @@ def null_counts(footer: Any) -> dict[str, int | None]:
     return counts
 
 
-def check_statistics(file: DataFile) -> None:
-    """Refuse (`lake.stats`) statistics that are no JSON, that hold NaN, or whose rows differ from the file's."""
+def check_statistics(file: DataFile, schema: pa.Schema) -> None:
+    """Refuse (`lake.stats`) statistics that are no JSON, that hold NaN, or whose rows differ from the file's.
+
+    A text may be "nan" or "NaN", as a spreadsheet's or a frame's export writes it.
+    """
+    texts = {field.name for field in schema if pt.is_string(field.type)}
     try:
         found = json.loads(file.stats, parse_constant=_refuse_constant)
     except ValueError as error:
@@ -88,7 +92,9 @@ def check_statistics(file: DataFile) -> None:
         raise LakeError("lake.stats", f"the statistics of {file.path!r} do not say {file.rows} rows", hint="")
     for group in ("minValues", "maxValues"):
         bounds = found.get(group, {})
-        if not isinstance(bounds, Mapping) or any(value in {"NaN", "nan"} for value in bounds.values()):
+        if not isinstance(bounds, Mapping) or any(
+            value in {"NaN", "nan"} and name not in texts for name, value in bounds.items()
+        ):
             raise LakeError("lake.stats", f"the statistics of {file.path!r} hold NaN", hint="leave such a bound out")
 
 

@@ -7,6 +7,7 @@ null and an absent key are null, true and false are those words.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -28,16 +29,30 @@ class Number(str):
 
 JsonValue: TypeAlias = None | bool | str | list["JsonValue"] | dict[str, "JsonValue"]
 JsonObject: TypeAlias = dict[str, JsonValue]
+_MAX_DEPTH = 200
+_SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 _decoder = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number)
 
 
 def decode(text: str) -> JsonValue:
-    """One JSON value, numbers verbatim. ValueError when it is none, or nested too deep."""
+    """One JSON value, numbers verbatim. ValueError when it is none, nested too deep, or holds half a character."""
     try:
         value: JsonValue = _decoder.decode(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
+    if text.count("[") + text.count("{") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH:
+        raise ValueError("nested too deep")
+    if _SURROGATE.search(text):
+        _encode(value).encode()
     return value
+
+
+def _depth(value: JsonValue) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def text_of(value: JsonValue) -> str | None:

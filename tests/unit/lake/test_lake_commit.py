@@ -177,6 +177,16 @@ def test_a_file_that_is_not_what_the_plan_says_is_refused(
     assert refused(lake, with_file(hand.plan(None, "append", [ONE]), **changes)) == code
 
 
+@pytest.mark.parametrize("text", ["nan", "NaN"])
+def test_a_text_that_spells_nan_is_a_bound_like_any_other(lake: Lake, hand: Hand, text: str) -> None:
+    plan = hand.plan(None, "append", [ONE])
+    file = dataclasses.replace(
+        plan.files[0], stats=json.dumps({"numRecords": 1, "minValues": {"uf": text}, "maxValues": {"uf": text}})
+    )
+    lake.commit(dataclasses.replace(plan, files=(file,)))
+    assert lake.snapshot(TABLE).rows == 1
+
+
 def test_a_file_cut_in_the_middle_is_refused(lake: Lake, hand: Hand) -> None:
     plan = hand.plan(None, "append", [ONE])
     path = Path(lake.address(TABLE)) / plan.files[0].path

@@ -354,6 +354,15 @@ def test_json_lines_keep_numbers_verbatim_and_unite_keys(folder: Path, source: O
     ]
 
 
+@pytest.mark.parametrize(
+    "line", ['{"x": "\\ud800"}', '{"\\udc00": 1}', '{"x": [{"y": "a\\uDfff"}]}', '{"x": ' + "[" * 400 + "]" * 400 + "}"]
+)
+def test_a_line_that_no_text_can_hold_costs_only_itself(folder: Path, source: Open, line: str) -> None:
+    (folder / "a.jsonl").write_text('{"x": "\\ud83d\\ude00"}\n' + line + '\n{"x": "\\\\ud800"}\n')
+    assert [row["x"] for row in read_one(source())] == ["😀", "\\ud800"]
+    assert [(reject.line, reject.rule) for reject in rejects_of(source())] == [(2, "jsonl.invalid")]
+
+
 def test_a_json_document_is_not_taken_for_json_lines(folder: Path, source: Open) -> None:
     (folder / "a.json").write_text('[\n  {\n "id": 1\n }\n]\n')
     assert error_of(source()).code == "source.format_wrong"
