@@ -1,5 +1,7 @@
-"""What holds for every test: one thread of BLAS, no property that fails because the machine is busy, and state databases.
+"""What holds for every test: one thread of BLAS, properties, and state databases.
 
+No property fails because the machine is busy, and each draws the same examples every time, so that the same code gets
+the same answer; with AFLUENTE_PROOF=full it draws others.
 A state is SQLite unless a test asks for any kind; then it runs on PostgreSQL too, on one server of the whole session.
 """
 
@@ -19,7 +21,12 @@ from afluente.state.database import Database, open_state
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-settings.register_profile("afluente", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "afluente",
+    deadline=None,
+    derandomize=os.environ.get("AFLUENTE_PROOF") != "full",
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("afluente")
 
 SQLITE = "sqlite:///.afluente/state.db"

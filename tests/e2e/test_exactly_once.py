@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,18 @@ def test_of_two_runs_at_once_one_says_that_the_other_runs(loja: Path, wanted: Pa
     assert_equal(tables(loja / "lake"), tables(wanted))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell that starts the tests in its background has them, and what they start, pass over SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_says_so_and_the_next_one_goes_on(number: signal.Signals, tmp_path: Path, wanted: Path) -> None:
+def test_a_stopped_run_says_so_and_the_next_one_goes_on(
+    number: signal.Signals, tmp_path: Path, wanted: Path, interruptible: None
+) -> None:
     for attempt in range(TRIES):
         loja = make_loja(tmp_path / f"loja{attempt}")
         put(loja, Supply(7, rows=ROWS).wave(0))
