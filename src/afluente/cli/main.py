@@ -6,6 +6,7 @@ imported after the words were parsed.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from afluente.cli.parser import build_parser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 INTERRUPTED = 130
 ONE_THREAD = "OPENBLAS_NUM_THREADS"
@@ -23,6 +25,8 @@ ONE_THREAD = "OPENBLAS_NUM_THREADS"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
     arguments = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        _take_any_letter(stream, is_json=arguments.json)
     os.environ.setdefault(ONE_THREAD, "1")
     from importlib import import_module
 
@@ -47,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.defect(error, folder=arguments.folder)
         return 1
     return _leave(status)
+
+
+def _take_any_letter(stream: TextIO, *, is_json: bool) -> None:
+    """JSON is UTF-8, and so is a machine without a locale; elsewhere a letter that the output lacks is escaped."""
+    if isinstance(stream, io.TextIOWrapper):
+        is_bare = stream.encoding.lower() in {"ascii", "us-ascii", "ansi_x3.4-1968"}
+        stream.reconfigure(encoding="utf-8" if is_json or is_bare else None, errors="backslashreplace")
 
 
 def _discard_output() -> None:
