@@ -35,6 +35,9 @@ _ORDERING = (
 TRIED = {"try_add": "Add", "try_subtract": "Sub", "try_multiply": "Mul", "try_divide": "Div"}
 LAMBDAS = ("transform", "filter", "exists", "forall", "aggregate", "reduce")
 _FRAME_SIDES = {"UNBOUNDED", "CURRENT ROW"}
+_PATTERNS = (
+    r"; a pattern holds no $ (\z is the end of the text), \b, lookaround, back-reference, possessive count or empty match"
+)
 
 
 class Calls:
@@ -117,6 +120,8 @@ class Calls:
         kinds = ", ".join(str(argument.type) for argument in arguments)
         ways = "; ".join(f"{name}({', '.join(signature.parameters)})" for signature in signatures)
         hint = f"allowed: {ways}; patterns, formats and counts stand as plain constants"
+        if name.startswith(("regexp", "rlike")):
+            hint += _PATTERNS
         return self._refuse(node, f"{name}({kinds}) is not allowed with these arguments", hint=hint)
 
     def _match(
