@@ -350,7 +350,9 @@ def _hours(connection: sa.Connection, span: _Span) -> Mapping[str, tuple[frozens
         ACTIVITY.c.weekday == span.day.weekday()
     )
     for site, hour, weight, updated_at in connection.execute(query):
-        if decayed(weight, span.at - updated_at) >= heaviest[site] * IS_ON_SHARE:
+        # Another hub may have noted a site's first hour since the heaviest were read.
+        most = heaviest.get(site)
+        if most is not None and decayed(weight, span.at - updated_at) >= most * IS_ON_SHARE:
             hours[site].add(hour)
     return {site: (frozenset(hours[site]), True) for site, weight in heaviest.items() if weight >= LEARNED_WEIGHT}
 
