@@ -19,6 +19,7 @@ from afluente.hub.threads import Threads
 from afluente.state.fleet_schema import SITE_CONFIGURATIONS
 
 PATIENT = HubSettings(wrong_tokens_a_minute=100_000)
+NO_AGENT = "0198a3c2-0000-7000-8000-000000000000"
 OPEN_TO_ALL = {"/health", "/openapi.json"}
 
 
@@ -203,6 +204,28 @@ def test_an_agent_is_suspended_and_reinstated(world):
     assert world.operate("administrator", "POST", f"{path}/suspend", {"reason": "again"}).status_code == 409
     assert world.operate("administrator", "POST", f"{path}/reinstate", {"reason": "was right"}).status_code == 200
     assert world.call(agent, "POST", "/v1/heartbeat", to_json(heartbeat())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        ("GET", "/v1/sites/nowhere", None, "não há local 'nowhere'"),
+        ("POST", "/v1/tokens", {"sites": ["nowhere"]}, "não há local 'nowhere'"),
+        ("POST", f"/v1/agents/{NO_AGENT}/suspend", {"reason": "looks odd"}, f"não há agente '{NO_AGENT}'"),
+        ("POST", "/v1/operators/bia/revoke", {"reason": "left us"}, "não há operador 'bia' com token válido"),
+        (
+            "POST",
+            "/v1/documents",
+            {"kind": "configuration", "name": "default", "body": '{"pseudonym_key": "x"}'},
+            "o documento (configuration) traz 'pseudonym_key', que qualquer um que o veja poderia ler",
+        ),
+    ],
+)
+def test_operators_are_refused_in_portuguese_and_in_english(world, method, path, body, words):
+    answer = world.operate("administrator", method, path, body)
+    assert answer.status_code in (404, 409), answer.text
+    assert answer.json()["message_pt"] == words
+    assert answer.json()["message_en"] != words
 
 
 def test_holidays_are_set_and_removed(world):

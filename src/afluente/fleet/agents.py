@@ -222,11 +222,20 @@ def _change(
     if known is None:
         raise _unknown(agent)
     if known.status != before:
-        raise FleetError("fleet.agent_status", f"agent {agent} is {known.status}, not {before}")
+        raise FleetError(
+            "fleet.agent_status",
+            f"agent {agent} is {known.status}, not {before}",
+            pt=f"o agente {agent} está {known.status}, e não {before}",
+        )
     connection.execute(sa.update(AGENTS).where(AGENTS.c.id == agent).values(status=after))
     payload: dict[str, Json] = {"site": known.site, "before": before, "reason": reason}
     audit_chain.record(connection, at=at, actor=by, action=f"agent.{after}", subject=f"agent/{agent}", payload=payload)
 
 
 def _unknown(agent: str) -> FleetError:
-    return FleetError("fleet.unknown_agent", f"there is no agent '{agent}'", hint="see `afluente fleet list`")
+    return FleetError(
+        "fleet.unknown_agent",
+        f"there is no agent '{agent}'",
+        pt=f"não há agente '{agent}'",
+        hint="see `afluente fleet list`",
+    )

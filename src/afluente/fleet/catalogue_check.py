@@ -23,7 +23,10 @@ def check_catalogue(body: str) -> None:
         catalogue = read_catalogue(body)
     except CatalogueError as error:
         raise FleetError(
-            "fleet.catalogue", f"the catalogue cannot be used: {error.message_en}", hint="mend it and publish again"
+            "fleet.catalogue",
+            f"the catalogue cannot be used: {error.message_en}",
+            pt=f"o catálogo não pode ser usado: {error.message_pt}",
+            hint="mend it and publish again",
         ) from None
     columns: dict[str, tuple[str, ...]] = {}
     for query in catalogue.lists:
@@ -32,6 +35,7 @@ def check_catalogue(body: str) -> None:
             raise FleetError(
                 "fleet.catalogue_columns",
                 f"list {query.name} has other columns for other versions of PEC",
+                pt=f"a lista {query.name} tem outras colunas em outras versões do PEC",
                 hint="give a list the same columns everywhere, with NULL where a version has none",
             )
 

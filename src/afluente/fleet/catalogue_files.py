@@ -50,5 +50,6 @@ def _unreadable(what: str) -> FleetError:
     return FleetError(
         "fleet.catalogue_files",
         f"the catalogue cannot be read: {what} is missing or not what it should be",
+        pt=f"o catálogo não pode ser lido: {what} falta ou não é o que deveria ser",
         hint="see examples/transmissor/catalogo",
     )

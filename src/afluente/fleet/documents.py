@@ -65,7 +65,12 @@ class HubSigner:
 
     def __init__(self, keys: Sequence[Ed25519PrivateKey]) -> None:
         if not keys:
-            raise FleetError("fleet.no_signing_key", "the hub has no key to sign with", hint="afluente hub key")
+            raise FleetError(
+                "fleet.no_signing_key",
+                "the hub has no key to sign with",
+                pt="o hub não tem chave para assinar",
+                hint="afluente hub key",
+            )
         self._key = keys[0]
         self.public_keys = tuple(_public_text(key) for key in keys)
 
@@ -84,6 +89,7 @@ class HubSigner:
                 raise FleetError(
                     "fleet.signing_key",
                     "a signing key is not 32 bytes in base64",
+                    pt="uma chave de assinatura não são 32 bytes em base64",
                     hint="make one with `afluente hub key` and keep it as a secret",
                 )
             keys.append(Ed25519PrivateKey.from_private_bytes(seed))
@@ -125,6 +131,7 @@ def publish(
         raise FleetError(
             "fleet.catalogue_name",
             f"a catalogue has no name of its own, such as '{name[:40]}'",
+            pt=f"um catálogo não tem nome próprio, como '{name[:40]}'",
             hint="publish one for all, as 'default', and say in each list: pec: \">=5.2,<5.4\"",
         )
     if PSEUDONYM_KEY in content:
@@ -136,7 +143,12 @@ def publish(
     if kind == "catalogue":
         check_catalogue(document.body)
     if len(document.body.encode()) > MAX_BODY_BYTES:
-        raise FleetError("fleet.document_size", f"a {kind} has more than {MAX_BODY_BYTES} bytes", hint="split it")
+        raise FleetError(
+            "fleet.document_size",
+            f"a {kind} has more than {MAX_BODY_BYTES} bytes",
+            pt=f"o documento ({kind}) passa de {MAX_BODY_BYTES} bytes",
+            hint="split it",
+        )
     connection.execute(
         sa.insert(DOCUMENTS).values(
             kind=kind,
@@ -187,6 +199,7 @@ def document_at(connection: sa.Connection, kind: DocumentKind, place: Place, *, 
         raise FleetError(
             "fleet.document_tampered",
             f"{kind} '{place.name}' version {place.version} is not signed by a key of this hub",
+            pt=f"o documento {kind} '{place.name}', versão {place.version}, não foi assinado por uma chave deste hub",
             hint="publish it again, and look at the audit log for who published it",
         )
     if kind == "configuration" and PSEUDONYM_KEY in json.loads(document.body):
@@ -217,6 +230,7 @@ def _holds_secret(kind: DocumentKind) -> FleetError:
     return FleetError(
         "fleet.document_secret",
         f"a {kind} holds '{PSEUDONYM_KEY}', which everybody who sees it could read",
+        pt=f"o documento ({kind}) traz '{PSEUDONYM_KEY}', que qualquer um que o veja poderia ler",
         hint="publish it without; fleet: {pseudonym_key: secret:file:chaves/pseudonimos} is sealed to each agent",
     )
 

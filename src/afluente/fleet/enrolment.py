@@ -51,7 +51,12 @@ def create_tokens(
     """
     names = list(dict.fromkeys(wanted))
     if not 0 < days <= 90:
-        raise FleetError("fleet.token_days", f"a token cannot be good for {days:g} days", hint="1 to 90; 7 is usual")
+        raise FleetError(
+            "fleet.token_days",
+            f"a token cannot be good for {days:g} days",
+            pt=f"um código de instalação não pode valer {days:g} dias",
+            hint="1 to 90; 7 is usual",
+        )
     made = [(site, TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)) for site in names]
     for start in range(0, len(names), 500):
         part = names[start : start + 500]
@@ -59,7 +64,10 @@ def create_tokens(
         missing = [site for site in part if site not in known]
         if missing:
             raise FleetError(
-                "fleet.unknown_site", f"there is no site '{missing[0][:70]}'", hint="register the sites first"
+                "fleet.unknown_site",
+                f"there is no site '{missing[0][:70]}'",
+                pt=f"não há local '{missing[0][:70]}'",
+                hint="register the sites first",
             )
         connection.execute(
             sa.update(ENROLMENT_TOKENS)

@@ -53,9 +53,19 @@ _COLUMNS = (
 def create(connection: sa.Connection, name: str, role: Role, *, by: str, at: datetime, days: int = 90) -> str:
     """Make an operator, or give one another role and token; the token. Needs a write transaction. FleetError."""
     if NAME.fullmatch(name) is None:
-        raise FleetError("fleet.operator_name", "an operator's name is not a name", hint="such as ana or ana@ong.org")
+        raise FleetError(
+            "fleet.operator_name",
+            "an operator's name is not a name",
+            pt="este não pode ser o nome de um operador",
+            hint="such as ana or ana@ong.org",
+        )
     if not 1 <= days <= MOST_DAYS:
-        raise FleetError("fleet.operator_days", f"a token cannot be good for {days} days", hint=f"1 to {MOST_DAYS}")
+        raise FleetError(
+            "fleet.operator_days",
+            f"a token cannot be good for {days} days",
+            pt=f"um token não pode valer {days} dias",
+            hint=f"1 to {MOST_DAYS}",
+        )
     token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     row = {
         "name": name,
@@ -83,7 +93,11 @@ def revoke(connection: sa.Connection, name: str, *, by: str, reason: str, at: da
         sa.update(OPERATORS).where(OPERATORS.c.name == name, OPERATORS.c.revoked_at.is_(None)).values(revoked_at=at)
     )
     if changed.rowcount != 1:
-        raise FleetError("fleet.unknown_operator", f"there is no operator '{name[:70]}' with a good token")
+        raise FleetError(
+            "fleet.unknown_operator",
+            f"there is no operator '{name[:70]}' with a good token",
+            pt=f"não há operador '{name[:70]}' com token válido",
+        )
     audit_chain.record(
         connection,
         at=at,

@@ -13,7 +13,14 @@ from afluente.core.errors import AfluenteError
 
 
 class FleetError(AfluenteError):
-    """Something of the fleet is missing, wrong or cannot be done."""
+    """Something of the fleet is missing, wrong or cannot be done.
+
+    `pt` are the words of an operator who reads Portuguese; what only the team reads is in English alone.
+    """
+
+    def __init__(self, code: str, message: str, *, pt: str = "", hint: str = "", retryable: bool = False) -> None:
+        super().__init__(code, message, hint=hint, retryable=retryable)
+        self.message_pt = pt or message
 
 
 class Refusal(FleetError):
@@ -29,8 +36,7 @@ class Refusal(FleetError):
         retry_after_seconds: int = 0,
         offset: int | None = None,
     ) -> None:
-        super().__init__(code, message_en, retryable=status in (429, 503))
-        self.message_pt = message_pt
+        super().__init__(code, message_en, pt=message_pt, retryable=status in (429, 503))
         self.message_en = message_en
         self.status = status
         self.retry_after_seconds = retry_after_seconds

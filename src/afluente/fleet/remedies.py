@@ -72,12 +72,23 @@ def create(
     """Ask for a remedy; the one that is open already when it is the same. Needs a write transaction. FleetError."""
     sites.require(connection, site)
     if kind not in KINDS:
-        raise FleetError("fleet.remedy_kind", "there is no such remedy", hint=f"one of {', '.join(KINDS)}")
+        raise FleetError(
+            "fleet.remedy_kind", "there is no such remedy", pt="não há esse remédio", hint=f"one of {', '.join(KINDS)}"
+        )
     if not reason.strip():
-        raise FleetError("fleet.reason_missing", f"remedy {kind}: there is no reason", hint="give one")
+        raise FleetError(
+            "fleet.reason_missing",
+            f"remedy {kind}: there is no reason",
+            pt=f"remédio {kind}: falta o motivo",
+            hint="give one",
+        )
     too_long = any(len(text) > MOST_PARAMETER for pair in parameters.items() for text in pair)
     if len(parameters) > MOST_PARAMETERS or too_long:
-        raise FleetError("fleet.remedy_parameters", f"remedy {kind}: too many parameters, or too long ones")
+        raise FleetError(
+            "fleet.remedy_parameters",
+            f"remedy {kind}: too many parameters, or too long ones",
+            pt=f"remédio {kind}: parâmetros demais, ou longos demais",
+        )
     for known in listed(connection, site, only_open=True):
         if known.kind == kind and dict(known.parameters) == dict(parameters):
             return known
@@ -101,7 +112,11 @@ def cancel(connection: sa.Connection, remedy: str, *, by: str, reason: str, at: 
         .values(status="cancelled", done_at=at)
     )
     if row is None or changed.rowcount != 1:
-        raise FleetError("fleet.unknown_remedy", f"no remedy '{remedy[:40]}' is open")
+        raise FleetError(
+            "fleet.unknown_remedy",
+            f"no remedy '{remedy[:40]}' is open",
+            pt=f"nenhum remédio '{remedy[:40]}' está aberto",
+        )
     payload: dict[str, Json] = {"remedy": remedy, "reason": reason}
     audit_chain.record(
         connection, at=at, actor=by, action="remedy.cancelled", subject=f"site/{row.site}", payload=payload

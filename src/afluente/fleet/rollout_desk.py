@@ -55,6 +55,7 @@ class RolloutDesk:
                 raise FleetError(
                     "update.unknown_version",
                     f"the update repository has no version '{version[:40]}'",
+                    pt=f"o repositório de atualizações não tem a versão '{version[:40]}'",
                     hint="add it first: afluente fleet update add",
                 )
             rings = self._in_order(found[0].rings)

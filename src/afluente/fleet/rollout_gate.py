@@ -38,7 +38,9 @@ class GateRule:
         for name, item in value.items():
             is_number = isinstance(item, int | float) and not isinstance(item, bool)
             if name not in known or not is_number or not isinstance(item, int | float) or item < 0:
-                raise FleetError("fleet.gate", f"the gate has no number '{name[:40]}'")
+                raise FleetError(
+                    "fleet.gate", f"the gate has no number '{name[:40]}'", pt=f"o portão não tem o número '{name[:40]}'"
+                )
             given[name] = item
         return cls(**given)  # type: ignore[arg-type]
 

@@ -70,24 +70,22 @@ def start(
     the one that most agents run.
     """
     _lock(connection)
-    if not is_version(version):
-        raise FleetError("update.version", "a version is three or four numbers, such as 1.4.0")
-    running = newest(connection, *OPEN)
-    if running is not None:
-        raise FleetError(
-            "fleet.rollout_open",
-            f"version {running.version} is being rolled out ({running.status})",
-            hint="roll it back or let it end first",
-        )
-    taken_back = sa.select(ROLLOUTS.c.id).where(ROLLOUTS.c.version == version, ROLLOUTS.c.status == "rolled_back")
-    if connection.execute(taken_back).first() is not None:
-        raise FleetError("fleet.rollout_taken_back", f"version {version} was rolled back", hint="make a newer version")
+    _check_startable(connection, version)
     chosen = tuple(rings) or _rings_in_use(connection, order)
     if len(set(chosen)) != len(chosen) or not all(chosen):
-        raise FleetError("fleet.rollout_rings", "a ring is named twice or has no name")
+        raise FleetError(
+            "fleet.rollout_rings",
+            "a ring is named twice or has no name",
+            pt="um anel aparece duas vezes ou não tem nome",
+        )
     back = previous or _usual_version(connection)
     if back and not is_newer(version, back):
-        raise FleetError("fleet.rollout_older", f"version {version} is not newer than {back}", hint="roll back instead")
+        raise FleetError(
+            "fleet.rollout_older",
+            f"version {version} is not newer than {back}",
+            pt=f"a versão {version} não é mais nova que {back}",
+            hint="roll back instead",
+        )
     rollout = Rollout(
         new_id(at), version, "going", chosen[0], chosen, back, gate or GateRule(), at, at, None, by, _said(reason)
     )
@@ -110,6 +108,31 @@ def start(
     return rollout
 
 
+def _check_startable(connection: sa.Connection, version: str) -> None:
+    if not is_version(version):
+        raise FleetError(
+            "update.version",
+            "a version is three or four numbers, such as 1.4.0",
+            pt="uma versão são três ou quatro números, como 1.4.0",
+        )
+    running = newest(connection, *OPEN)
+    if running is not None:
+        raise FleetError(
+            "fleet.rollout_open",
+            f"version {running.version} is being rolled out ({running.status})",
+            pt=f"a versão {running.version} está sendo distribuída ({running.status})",
+            hint="roll it back or let it end first",
+        )
+    taken_back = sa.select(ROLLOUTS.c.id).where(ROLLOUTS.c.version == version, ROLLOUTS.c.status == "rolled_back")
+    if connection.execute(taken_back).first() is not None:
+        raise FleetError(
+            "fleet.rollout_taken_back",
+            f"version {version} was rolled back",
+            pt=f"a versão {version} foi recolhida",
+            hint="make a newer version",
+        )
+
+
 def hold(connection: sa.Connection, rollout: str, *, by: str, reason: str, at: datetime) -> Rollout:
     """Offer it to nobody more, until resumed. Needs a write transaction. FleetError."""
     return _change(connection, rollout, ("going",), "held", by=by, reason=reason, at=at, values={"status": "held"})
@@ -125,7 +148,11 @@ def roll_back(connection: sa.Connection, rollout: str, *, by: str, reason: str, 
     """Offer it to nobody more and order back those who have it. Needs a write transaction. FleetError."""
     found = require(connection, rollout)
     if not found.previous:
-        raise FleetError("fleet.rollout_no_previous", "it is not known which version to go back to")
+        raise FleetError(
+            "fleet.rollout_no_previous",
+            "it is not known which version to go back to",
+            pt="não se sabe a que versão voltar",
+        )
     values: dict[str, object] = {"status": "rolled_back", "ended_at": at}
     return _change(
         connection,
@@ -202,7 +229,9 @@ def require(connection: sa.Connection, rollout: str) -> Rollout:
     """A rollout by its id. FleetError."""
     row = connection.execute(sa.select(ROLLOUTS).where(ROLLOUTS.c.id == rollout)).first()
     if row is None:
-        raise FleetError("fleet.unknown_rollout", f"there is no rollout '{rollout[:40]}'")
+        raise FleetError(
+            "fleet.unknown_rollout", f"there is no rollout '{rollout[:40]}'", pt=f"não há distribuição '{rollout[:40]}'"
+        )
     return _read(row)
 
 
@@ -249,7 +278,11 @@ def _change(
     found = require(connection, rollout)
     last = newest(connection)
     if found.status not in allowed or (only_newest and (last is None or last.id != found.id)):
-        raise FleetError("fleet.rollout_status", f"rollout {found.version} is {found.status} and cannot be {word}")
+        raise FleetError(
+            "fleet.rollout_status",
+            f"rollout {found.version} is {found.status} and cannot be {word}",
+            pt=f"a distribuição da versão {found.version} está em '{found.status}', e isto já não cabe",
+        )
     connection.execute(sa.update(ROLLOUTS).where(ROLLOUTS.c.id == rollout).values(reason=_said(reason), **values))
     changed = require(connection, rollout)
     _tell(connection, changed, word, by=by, reason=reason, at=at)
@@ -271,7 +304,7 @@ def _tell(connection: sa.Connection, rollout: Rollout, word: str, *, by: str, re
 
 def _said(reason: str) -> str:
     if not reason.strip():
-        raise FleetError("fleet.reason_missing", "there is no reason", hint="give one")
+        raise FleetError("fleet.reason_missing", "there is no reason", pt="falta o motivo", hint="give one")
     return reason[:MOST_REASON]
 
 

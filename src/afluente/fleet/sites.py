@@ -58,6 +58,7 @@ def register(connection: sa.Connection, wanted: Sequence[NewSite], *, by: str, a
             raise FleetError(
                 "fleet.site_name",
                 f"a site's id '{site.id[:70]}' is not a name",
+                pt=f"o código de local '{site.id[:70]}' não serve",
                 hint="lower-case letters, digits, - and _; the IBGE code is a good one",
             )
     known: set[str] = set()
@@ -97,7 +98,12 @@ def require(connection: sa.Connection, site: str) -> Site:
     """The site; FleetError when there is none."""
     found = find(connection, site)
     if found is None:
-        raise FleetError("fleet.unknown_site", f"there is no site '{site[:70]}'", hint="see `afluente fleet list`")
+        raise FleetError(
+            "fleet.unknown_site",
+            f"there is no site '{site[:70]}'",
+            pt=f"não há local '{site[:70]}'",
+            hint="see `afluente fleet list`",
+        )
     return found
 
 

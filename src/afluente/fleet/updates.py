@@ -142,7 +142,11 @@ class UpdateRepository:
         from tuf.api.metadata import TargetFile  # type: ignore[attr-defined]
 
         if not is_version(version):
-            raise FleetError("update.version", "a version is three or four numbers, such as 1.4.0")
+            raise FleetError(
+                "update.version",
+                "a version is three or four numbers, such as 1.4.0",
+                pt="uma versão são três ou quatro números, como 1.4.0",
+            )
         name = target_path(version, platform)
         with self._locked(), tempfile.TemporaryDirectory(prefix="afluente-version-") as working:
             archive = Path(working) / "version.zip"
@@ -320,7 +324,10 @@ class UpdateRepository:
             return (self.folder / "metadata" / name).read_bytes()
         except FileNotFoundError:
             raise FleetError(
-                "update.no_repository", "there is no update repository", hint="afluente fleet update init"
+                "update.no_repository",
+                "there is no update repository",
+                pt="não há repositório de atualizações",
+                hint="afluente fleet update init",
             ) from None
 
     def _write(self, name: str, content: bytes) -> None:

@@ -64,7 +64,7 @@ def as_refusal(error: Exception) -> Refusal:
             return Refusal("bad_message", f"a mensagem está errada: {error}", f"the message is wrong: {error}")
         case FleetError():
             status = 404 if error.code.startswith("fleet.unknown") else 409
-            return Refusal(error.code, error.message, error.message, status=status)
+            return Refusal(error.code, error.message_pt, error.message, status=status)
         case AfluenteError() if error.retryable:
             _log.error("the hub cannot work now", extra={"code": error.code})
             return Refusal(
