@@ -36,7 +36,8 @@ TRIED = {"try_add": "Add", "try_subtract": "Sub", "try_multiply": "Mul", "try_di
 LAMBDAS = ("transform", "filter", "exists", "forall", "aggregate", "reduce")
 _FRAME_SIDES = {"UNBOUNDED", "CURRENT ROW"}
 _PATTERNS = (
-    r"; a pattern holds no $ (\z is the end of the text), \b, lookaround, back-reference, possessive count or empty match"
+    r"; a pattern holds no $ (\z is the end of the text), \b, lookaround, back-reference, possessive count"
+    " or empty match"
 )
 
 
