@@ -156,3 +156,20 @@ def test_a_pipe_that_is_closed_early_ends_it_without_a_word(project: Path) -> No
         assert running.wait() == 0
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
+
+
+@pytest.mark.parametrize("words", [["--json", "tabls"], ["runs", "shw", "--json"]])
+def test_words_that_cannot_be_read_are_told_as_json_where_it_was_asked_for(words: list[str], tmp_path: Path) -> None:
+    ended = afluente(tmp_path, *words)
+    assert ended.returncode == 2
+    assert json.loads(ended.stderr)["error"]["code"] == "cli.usage"
+    assert "did you mean" in json.loads(ended.stderr)["error"]["hint"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_answer_to_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(process(tmp_path, "demo", "--list"), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error[cli.output_full]")
+    assert "Traceback" not in ended.stderr

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name for it
 
-EXIT_WRONG = 2
 ELSEWHERE = {
     "build": "run",
     "debug": "doctor",
@@ -31,13 +30,21 @@ ELSEWHERE = {
 """What dbt, dlt and Dagster call our commands, and what people type first."""
 
 
+class WrongWords(Exception):
+    """The command line cannot be read: what is wrong, and what to type instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in the shape of every other error, with the nearest right word."""
+    """Raises WrongWords with the nearest right word, so that it is told in the shape of every other error."""
 
     def error(self, message: str) -> NoReturn:
         hint = _nearest(message) or f"see {self.prog} --help"
-        message = message.partition(" (choose from ")[0]
-        self.exit(EXIT_WRONG, f"error[cli.usage]: {self.prog}: {message}\nhint: {hint}\n")
+        raise WrongWords(f"{self.prog}: {message.partition(' (choose from ')[0]}", hint)
 
 
 def add_command(commands: Commands, name: str, summary: str) -> Parser:

@@ -6,11 +6,13 @@ imported after the words were parsed.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 from typing import TYPE_CHECKING
 
+from afluente.cli.grammar import WrongWords
 from afluente.cli.parser import build_parser
 
 if TYPE_CHECKING:
@@ -24,7 +26,11 @@ ONE_THREAD = "OPENBLAS_NUM_THREADS"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = build_parser().parse_args(words)
+    except WrongWords as wrong:
+        return _refuse(wrong, is_json="--json" in words)
     for stream in (sys.stdout, sys.stderr):
         _take_any_letter(stream, is_json=arguments.json)
     os.environ.setdefault(ONE_THREAD, "1")
@@ -48,9 +54,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the process boundary reports whatever is left
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            _discard_output()
+            console.error(
+                AfluenteError("cli.output_full", "the answer was cut off: its disk is full", hint="make room")
+            )
+            return 1
         console.defect(error, folder=arguments.folder)
         return 1
     return _leave(status)
+
+
+def _refuse(wrong: WrongWords, *, is_json: bool) -> int:
+    from afluente.cli.console import Console
+    from afluente.core.errors import UsageError
+
+    error = UsageError("cli.usage", wrong.message, hint=wrong.hint)
+    _take_any_letter(sys.stderr, is_json=is_json)
+    Console(is_json=is_json).error(error)
+    return error.exit_status
 
 
 def _take_any_letter(stream: TextIO, *, is_json: bool) -> None:
