@@ -13,6 +13,7 @@ from afluente.conform.registry import type_of
 from afluente.conform.types.number import decimal_size
 from afluente.core.language import Message
 
+MOST_DIGITS = 38
 _MESSAGE = Message("o valor não cabe no tipo declarado", "the value does not fit the declared type")
 
 
@@ -33,7 +34,9 @@ def typed_reading(cell: Cell, arrow: pa.DataType) -> Reading | None:
 
 
 def typed_text(dialect: Dialect, raw: str, arrow: pa.DataType) -> str:
-    """A typed value as the text that a reader of texts expects: whole numbers without `.0`."""
+    """A typed value as the text that a reader of texts expects: whole numbers without `.0`, fractions with their zero."""
+    if pa.types.is_decimal(arrow) and arrow.precision == arrow.scale < MOST_DIGITS:
+        return dialect.as_text(f"CAST({raw} AS {dialect.sql_type((arrow.precision + 1, arrow.scale))})")
     if not pa.types.is_floating(arrow):
         return dialect.as_text(raw)
     whole = dialect.as_text(f"CAST({raw} AS {dialect.sql_type('bigint')})")

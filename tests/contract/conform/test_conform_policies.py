@@ -237,6 +237,7 @@ def test_typed_columns_keep_their_values_and_lose_nothing_in_silence(engine: Eng
         "flag": pa.array([True, None], pa.bool_()),
         "cpf": pa.array([39053344705.0, None], pa.float64()),
         "cep": pa.array([1001000, None], pa.int64()),
+        "share": pa.array([Decimal("-0.05"), None], pa.decimal128(2, 2)),
         "yes": pa.array([1, 0], pa.int8()),
     }
     asked = contract(
@@ -250,6 +251,7 @@ def test_typed_columns_keep_their_values_and_lose_nothing_in_silence(engine: Eng
         column("flag", None, "boolean"),
         column("cpf", "br.cpf"),
         column("cep", "br.cep"),
+        column("share", "text"),
         column("yes", None, "boolean"),
     )
     done = conform(engine, asked, bronze_of(arrays), tmp_path)
@@ -265,6 +267,7 @@ def test_typed_columns_keep_their_values_and_lose_nothing_in_silence(engine: Eng
             "flag": True,
             "cpf": GOOD,
             "cep": "01001000",
+            "share": "-0.05",
             "yes": True,
         }
     ]
