@@ -5,6 +5,7 @@ Invariant: a null is None and never an empty string; an empty string is refused,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
@@ -14,6 +15,8 @@ from afluente.core.errors import EngineError
 from afluente.core.nearest import did_you_mean
 
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+TOO_LONG = re.compile(r"file ?name too long", re.IGNORECASE)
+"""What a file system says of a folder whose name holds too long a value."""
 EMPTY_VALUE_MARK = "afluente:partition_value_empty:"
 
 
@@ -75,4 +78,12 @@ def empty_value(column: str) -> EngineError:
         "engine.partition_value_empty",
         f"partition column '{column}' holds an empty string, which a table cannot tell from null",
         hint="turn empty strings into null, or into a word that says what is missing",
+    )
+
+
+def too_long_value(doing: str) -> EngineError:
+    return EngineError(
+        "engine.partition_value_too_long",
+        f"{doing}: a partition column holds a text that is too long for the name of a folder",
+        hint="partition by a column of short texts, or by a part of this one",
     )

@@ -200,6 +200,17 @@ def test_an_empty_partition_value_is_refused_and_leaves_nothing(engine: Engine, 
     assert on_disk(table_folder) == set()
 
 
+def test_a_text_too_long_for_a_folder_is_no_partition_value(engine: Engine, tmp_path: Path) -> None:
+    schema = pa.schema([("uf", pa.string()), ("n", pa.int32())])
+    with pytest.raises(EngineError) as caught:
+        engine.write_parquet(
+            "SELECT repeat('segredo', 50) AS uf, 1 AS n", str(tmp_path / "t"), schema=schema, partition_by=["uf"]
+        )
+    assert caught.value.code == "engine.partition_value_too_long"
+    assert "segredo" not in caught.value.message
+    assert not caught.value.retryable
+
+
 @pytest.mark.parametrize(
     "kind", [pa.time64("us"), pa.duration("us"), pa.uint64(), pa.decimal256(50, 2), pa.timestamp("ns"), pa.null()]
 )

@@ -14,7 +14,7 @@ import duckdb
 
 from afluente.core.errors import EngineError
 from afluente.engines.os_error import disk_full, translate_os_error
-from afluente.engines.partitions import EMPTY_VALUE_MARK, empty_value
+from afluente.engines.partitions import EMPTY_VALUE_MARK, TOO_LONG, empty_value, too_long_value
 
 _STRUCTURAL = (
     duckdb.ParserException,
@@ -78,6 +78,8 @@ def translate(error: duckdb.Error, doing: str) -> EngineError:
 def _input_output(message: str, doing: str) -> EngineError:
     if _FULL.search(message):
         return disk_full(doing)
+    if TOO_LONG.search(message):
+        return too_long_value(doing)
     if _MISSING.search(message):
         return EngineError(
             "engine.file_missing",

@@ -15,7 +15,7 @@ from pyspark.errors import AnalysisException, ParseException, PySparkException
 
 from afluente.core.errors import EngineError
 from afluente.engines.os_error import translate_os_error
-from afluente.engines.partitions import EMPTY_VALUE_MARK, empty_value
+from afluente.engines.partitions import EMPTY_VALUE_MARK, TOO_LONG, empty_value, too_long_value
 
 _STRUCTURAL = re.compile(
     r"TABLE_OR_VIEW_NOT_FOUND|UNRESOLVED_|table not found|is missing from the schema|cannot resolve|AMBIGUOUS_"
@@ -58,6 +58,8 @@ def translate(error: PySparkException, doing: str) -> EngineError:
     message = str(error)
     if EMPTY_VALUE_MARK in message:
         return empty_value(re.split(r"[^\w]", message.split(EMPTY_VALUE_MARK, 1)[1], maxsplit=1)[0])
+    if TOO_LONG.search(message):
+        return too_long_value(doing)
     if _FULL.search(message):
         return EngineError(
             "engine.disk_full",
