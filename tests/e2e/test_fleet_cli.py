@@ -295,6 +295,42 @@ def test_versions_and_lists_are_signed_by_the_projects_keys(project: Path) -> No
     assert fleet(project, "catalogue", str(project)).returncode != 0
 
 
+def test_the_keys_of_updates_are_changed_by_enough_of_those_of_before(project: Path) -> None:
+    names = ("assinatura", "landing", "raiz1", "raiz2", "nova1", "nova2", "diaria")
+    for name in names:
+        path = project / f"{name}.key"
+        path.write_text(afluente(project, "hub", "key").stdout, encoding="ascii")
+        path.chmod(0o600)
+    daily = "secret:file:diaria.key"
+
+    def with_root(*roots: str) -> None:
+        listed = ", ".join(f"secret:file:{name}.key" for name in roots)
+        (project / "afluente.yaml").write_text(
+            f"{SETTINGS}fleet:\n  signing_key: secret:file:assinatura.key\n  landing_key: secret:file:landing.key\n"
+            f"  update_keys: {{root: [{listed}], targets: [{daily}], snapshot: [{daily}], timestamp: [{daily}]}}\n",
+            encoding="utf-8",
+        )
+
+    def rotate(*olds: str) -> Ended:
+        return fleet(project, "update", "rotate", *(word for old in olds for word in ("--old-root", old)))
+
+    with_root("raiz1", "raiz2")
+    first = json.loads(fleet(project, "update", "init").stdout)["signed"]
+    with_root("nova1", "nova2")
+    for wrong, code in (
+        (["secret:file:raiz1.key"], "update.root_threshold"),
+        (["secret:file:nova1.key", "secret:file:nova2.key"], "update.root_threshold"),
+        (["raiz1.key"], "fleet.old_root"),
+        (["secret:cofre:raiz1"], "fleet.old_root"),
+    ):
+        assert code in rotate(*wrong).stderr
+    done = rotate("secret:file:raiz1.key", "secret:file:raiz2.key")
+    assert done.returncode == 0, done.stderr
+    second = json.loads(done.stdout)["signed"]
+    assert (first["version"], second["version"]) == (1, 2)
+    assert not set(first["roles"]["root"]["keyids"]) & set(second["roles"]["root"]["keyids"])
+
+
 def test_check_tells_what_agents_would_refuse_of_the_catalogue(project: Path) -> None:
     lists = project / "catalogo"
     lists.mkdir()

@@ -69,6 +69,14 @@ def _updates(actions: Commands) -> None:
     inner = update.add_subparsers(dest="update_action", metavar="ACTION", required=True)
     add_command(inner, "list", "every rollout, with its agents by ring")
     add_command(inner, "init", "make the update repository; its first root is what installers pin")
+    rotate = add_command(inner, "rotate", "a new root, whose keys are those of `fleet: update_keys` from now on")
+    rotate.add_argument(
+        "--old-root",
+        action="append",
+        required=True,
+        metavar="REFERENCE",
+        help="a root key of before, such as secret:file:chaves/raiz1; once for each",
+    )
     version = add_command(inner, "add", "pack and sign a version that can then be offered")
     version.add_argument("version", metavar="VERSION")
     version.add_argument("source", metavar="FOLDER", help="the files of the version")

@@ -49,6 +49,25 @@ def make_repository(workspace: Workspace, console: Console) -> int:
     return 0
 
 
+def rotate_root(workspace: Workspace, arguments: Namespace, console: Console) -> int:
+    """From the root keys given to those of `fleet: update_keys`; the new root goes to standard output. UsageError."""
+    from afluente.hub.project_hub import rotate_updates
+    from afluente.project.secret_reference import PREFIX, parse_reference
+
+    try:
+        if not all(text.startswith(PREFIX) for text in arguments.old_root):
+            raise ValueError("what does not begin with 'secret:'")
+        old = [parse_reference(text) for text in arguments.old_root]
+    except ValueError as error:
+        raise UsageError(
+            "fleet.old_root", f"--old-root has {error}", hint="name a secret, such as secret:file:chaves/raiz1"
+        ) from None
+    root = rotate_updates(workspace, old)
+    console.note("agents follow from the root they pinned; put the new root, told below, beside the agent's installer")
+    console.data(root.decode())
+    return 0
+
+
 def add_version(workspace: Workspace, arguments: Namespace, console: Console) -> int:
     """Pack and sign the files of a version."""
     from afluente.hub.project_hub import open_updates

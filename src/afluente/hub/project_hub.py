@@ -5,7 +5,7 @@ Invariant: a secret is resolved for the one part that needs it and kept nowhere 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -78,6 +78,13 @@ def open_updates(workspace: Workspace) -> UpdateRepository:
     """The update repository, with the keys that are at hand here."""
     keys = _update_keys(workspace, fleet_settings(workspace))
     return UpdateRepository(fleet_folder(workspace) / "updates", keys, workspace.clock)
+
+
+def rotate_updates(workspace: Workspace, old_root: Sequence[SecretReference]) -> bytes:
+    """The new root of the update repository: signed by these root keys of before, it names the project's keys."""
+    old = UpdateKeys(root=[Secret(workspace.secret(key)) for key in old_root])
+    repository = UpdateRepository(fleet_folder(workspace) / "updates", old, workspace.clock)
+    return repository.rotate_root(_update_keys(workspace, fleet_settings(workspace)))
 
 
 def project_parts(workspace: Workspace) -> HubParts:

@@ -201,11 +201,13 @@ def _holiday(workspace: Workspace, arguments: Namespace, console: Console) -> in
 
 def _update(workspace: Workspace, arguments: Namespace, console: Console) -> int:
     from afluente.cli.fleet_headings import headed
-    from afluente.cli.fleet_updates import add_version, make_repository, open_desk, rollout_id
+    from afluente.cli.fleet_updates import add_version, make_repository, open_desk, rollout_id, rotate_root
     from afluente.cli.words import moment_text
 
     if arguments.update_action == "init":
         return make_repository(workspace, console)
+    if arguments.update_action == "rotate":
+        return rotate_root(workspace, arguments, console)
     if arguments.update_action == "add":
         return add_version(workspace, arguments, console)
     desk = open_desk(workspace)
