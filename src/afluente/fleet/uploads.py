@@ -216,7 +216,7 @@ class Uploads:
                 retry_after_seconds=3600,
             )
         at = self._clock.now()
-        is_of_the_day = table.c.started_at.between(at - timedelta(days=1), at)
+        is_of_the_day = table.c.started_at.between(at - timedelta(days=1), at + timedelta(days=1))
         begun = connection.execute(
             sa.select(sa.func.count()).where(table.c.site == identity.site, is_of_the_day)
         ).scalar_one()
