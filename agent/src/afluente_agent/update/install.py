@@ -35,6 +35,7 @@ from afluente_agent.update.version_number import is_version
 WORKING = ".unpacking-"
 ASIDE = ".aside-"
 SPARE_BYTES = 64 * 1024 * 1024
+UNREADABLE = "update.unreadable"
 
 
 def install(archive: Path, versions: Path, *, version: str) -> Manifest:
@@ -62,7 +63,7 @@ def install(archive: Path, versions: Path, *, version: str) -> Manifest:
 
 
 def verify(folder: Path) -> Manifest:
-    """Check every file of an unpacked version against its manifest. UpdateError."""
+    """Check every file of an unpacked version against its manifest. UpdateError: UNREADABLE when the system keeps a file."""
     try:
         with (folder / MANIFEST).open("rb") as file:
             manifest = read_manifest(file.read(MOST_MANIFEST_BYTES + 1))
@@ -79,8 +80,10 @@ def verify(folder: Path) -> Manifest:
             with path.open("rb") as content:
                 if digest(content) != (packed.size_bytes, packed.sha256):
                     raise _damaged("a file was changed")
+    except FileNotFoundError as error:
+        raise _damaged("a file is missing") from None
     except OSError as error:
-        raise _damaged(error.strerror or type(error).__name__) from None
+        raise _damaged(error.strerror or type(error).__name__, code=UNREADABLE) from None
     return manifest
 
 
@@ -167,9 +170,9 @@ def _set_aside(folder: Path) -> Path:
     return folder.rename(folder.with_name(f"{ASIDE}{folder.name}-{secrets.token_hex(4)}"))
 
 
-def _damaged(why: str) -> UpdateError:
+def _damaged(why: str, *, code: str = "update.damaged") -> UpdateError:
     return UpdateError(
-        "update.damaged",
+        code,
         "os arquivos de uma versão do agente foram alterados ou se perderam",
         f"a version's files are not whole: {why}",
         "Confira o antivírus e o disco; o agente volta à versão anterior por si.",

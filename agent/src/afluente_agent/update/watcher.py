@@ -26,7 +26,7 @@ from afluente_agent.facts import Leave
 from afluente_agent.protocol import fact_codes
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.health import EXIT_ALREADY_RUNNING, LAUNCH_VARIABLE, read_health
-from afluente_agent.update.install import discard_others, verify
+from afluente_agent.update.install import UNREADABLE, discard_others, verify
 from afluente_agent.update.package import Manifest
 from afluente_agent.update.pointer import Pointer, PointerFile, Reason, confirmed, decided, rolled_back
 from afluente_agent.update.trial import Trial, TrialRule
@@ -38,6 +38,7 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 300.0
 STEADY_SECONDS = 600.0
 LOOP_EXITS = 5
+MOST_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,8 @@ class Watcher:
             pointer = self._load_or_begin_anew()
             if not pointer.current:
                 return pointer, None
-            try:
-                manifest = verify(self._folder.version(pointer.current))
-            except UpdateError:
+            manifest = self._whole(pointer.current)
+            if manifest is None:
                 self._roll_back(pointer.current, "damaged")
                 continue
             if not pointer.is_on_trial:
@@ -139,6 +139,17 @@ class Watcher:
                 continue
             pointer = self._change(lambda before: replace(before, trial_starts=before.trial_starts + 1))
             return pointer, manifest
+
+    def _whole(self, version: str) -> Manifest | None:
+        """Its manifest where all its files are right. An antivirus may hold new ones for a moment: they are looked at again."""
+        for looks in range(1, MOST_LOOKS + 1):
+            try:
+                return verify(self._folder.version(version))
+            except UpdateError as error:
+                if error.code != UNREADABLE or looks == MOST_LOOKS:
+                    break
+            self._wait(looks)
+        return None
 
     def _start(self, manifest: Manifest | None, launch: str) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -243,11 +254,7 @@ class Watcher:
         """The version before if its files are whole, else the installed one."""
         if not pointer.previous:
             return ""
-        try:
-            verify(self._folder.version(pointer.previous))
-        except UpdateError:
-            return ""
-        return pointer.previous
+        return "" if self._whole(pointer.previous) is None else pointer.previous
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """Ask politely, by its standard input and by signal, then end it."""

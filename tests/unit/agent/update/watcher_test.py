@@ -14,7 +14,7 @@ from afluente_agent.protocol import fact_codes
 from afluente_agent.update.folder import UpdateFolder
 from afluente_agent.update.health import EXIT_ALREADY_RUNNING, EXIT_FOR_UPDATE
 from afluente_agent.update.install import install
-from afluente_agent.update.package import build
+from afluente_agent.update.package import MANIFEST, build
 from afluente_agent.update.pointer import PointerFile, confirmed, switched
 from afluente_agent.update.trial import TrialRule
 from afluente_agent.update.watcher import Pace, Watcher
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 120
 
 
 class Watched:
-    def __init__(self, root: Path, *, reach_hub_seconds: float = 300) -> None:
+    def __init__(self, root: Path, *, reach_hub_seconds: float = 300, pace: Pace = Pace(0.05, 5, 0.05, 0.1)) -> None:
         self.folder = UpdateFolder(root / "agent")
         self.folder.root.mkdir()
         self.root = root
@@ -38,7 +38,7 @@ class Watched:
             arguments=[],
             leave=lambda code, **evidence: self.facts.append((code, {k: str(v) for k, v in evidence.items()})),
             rule=TrialRule(reach_hub_seconds=reach_hub_seconds, settle_seconds=0.1, hang_seconds=300, most_exits=2),
-            pace=Pace(0.05, 5, 0.05, 0.1),
+            pace=pace,
         )
 
     def put(self, version: str, program: str, **options: object) -> None:
@@ -96,6 +96,30 @@ def test_a_version_with_a_changed_file_is_never_started(watched: Watched) -> Non
     (watched.folder.version("1.1.0") / "toy_agent" / "__main__.py").write_text("open('evil', 'w')")
     goes_back(watched, "damaged")
     assert not (watched.folder.root / "evil").exists()
+
+
+def test_a_version_whose_files_are_held_for_a_moment_is_not_given_up(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, pace=Pace(0.05, 5, 2, 60))
+    watched.put("1.1.0", f"open('begun', 'w').close(); {WAIT}")
+    manifest = watched.folder.version("1.1.0") / MANIFEST
+    aside = manifest.rename(watched.root / "aside")
+    manifest.mkdir()
+    with watched.running():
+        watched.until(lambda: watched.file.load().installed == "1.0.0")
+        time.sleep(1)
+        manifest.rmdir()
+        aside.rename(manifest)
+        watched.until((watched.folder.root / "begun").exists)
+    assert watched.facts == []
+    assert watched.file.load().current == "1.1.0"
+
+
+def test_a_version_whose_files_stay_unreadable_gives_way(watched: Watched) -> None:
+    watched.put("1.1.0", WAIT)
+    manifest = watched.folder.version("1.1.0") / MANIFEST
+    manifest.unlink()
+    manifest.mkdir()
+    goes_back(watched, "damaged")
 
 
 def test_a_healthy_version_that_is_damaged_later_gives_way_too(watched: Watched) -> None:
