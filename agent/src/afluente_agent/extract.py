@@ -22,7 +22,6 @@ from afluente_agent.delta import DeltaStore
 from afluente_agent.errors import AgentError, CatalogueError
 from afluente_agent.extraction_failure import disk, failed, too_much, translated
 from afluente_agent.list_format import (
-    BLOCK_BYTES,
     MAX_LINE_BYTES,
     Form,
     Packer,
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     import asyncpg
 
 _DELETIONS_AT_ONCE = 1000
+_GATHERED_BYTES = 96 * 1024
+"""What is worked on at once: less than a socket holds, so that PostgreSQL goes on meanwhile."""
 _NO_DAY = bytes(DAY_BYTES)
 _KEPT_BYTES = 1024 * 1024
 _SENTINEL_YEAR = 3000
@@ -110,7 +111,7 @@ class _Rows:
             raise too_much(self.query, "bytes")
         self._held.append(block)
         self._held_bytes += len(block)
-        if self._held_bytes >= BLOCK_BYTES:
+        if self._held_bytes >= _GATHERED_BYTES:
             self._take_held()
 
     def _take_held(self) -> None:

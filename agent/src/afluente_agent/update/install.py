@@ -80,7 +80,7 @@ def verify(folder: Path) -> Manifest:
             with path.open("rb") as content:
                 if digest(content) != (packed.size_bytes, packed.sha256):
                     raise _damaged("a file was changed")
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise _damaged("a file is missing") from None
     except OSError as error:
         raise _damaged(error.strerror or type(error).__name__, code=UNREADABLE) from None
