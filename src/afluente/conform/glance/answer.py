@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,10 +25,14 @@ def answers(block: Block, *, fewest: int) -> Answers:
     return np.where(block.sizes < fewest, NO, UNSURE)
 
 
-def judge(block: Block, said: Answers, form: Form, verdict: Callable[[Digits], Flags | Answers]) -> None:
-    """Answer for those rows of one form that nothing was said of yet."""
-    rows = np.flatnonzero((block.sizes == form.size) & (said == UNSURE))
-    if not rows.size:
-        return
-    digits = form.read(block, rows)
-    said[rows] = np.where(digits.fits, verdict(digits), UNSURE)
+def by_forms(
+    block: Block, forms: Sequence[Form], verdict: Callable[[Digits], Flags | Answers], *, fewest: int
+) -> Answers:
+    """The verdict on the texts of each form in its turn, where nothing was said yet."""
+    said = answers(block, fewest=fewest)
+    for form in forms:
+        rows = np.flatnonzero((block.sizes == form.size) & (said == UNSURE))
+        if rows.size:
+            digits = form.read(block, rows)
+            said[rows] = np.where(digits.fits, verdict(digits), UNSURE)
+    return said

@@ -10,7 +10,7 @@ import threading
 
 import numpy as np
 
-from afluente.conform.glance.answer import UNSURE, Answers, answers, judge
+from afluente.conform.glance.answer import UNSURE, Answers, answers, by_forms
 from afluente.conform.glance.block import Block, Bytes, Flags, Words
 from afluente.conform.glance.form import Digits, Form
 from afluente.conform.types.contact import DDDS, SHAPES
@@ -32,10 +32,7 @@ _MOBILES, _LANDLINES = _beginnings(is_mobile=True), _beginnings(is_mobile=False)
 
 
 def phone(block: Block) -> Answers:
-    said = answers(block, fewest=10)
-    for form in _PHONES:
-        judge(block, said, form, _is_phone)
-    return said
+    return by_forms(block, _PHONES, _is_phone, fewest=10)
 
 
 def _is_phone(digits: Digits) -> Flags:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from afluente.conform.glance.answer import Answers, answers, judge
+from afluente.conform.glance.answer import Answers, by_forms
 from afluente.conform.glance.block import Block, Flags, Words
 from afluente.conform.glance.form import Digits, Form
 from afluente.conform.types.documents import CNPJ_FIRST, CNPJ_SECOND, CPF_FIRST, CPF_SECOND
@@ -32,10 +32,7 @@ _CNS = tuple(Form(shape) for shape in ("999999999999999", "999 9999 9999 9999"))
 
 
 def cpf(block: Block) -> Answers:
-    said = answers(block, fewest=9)
-    for form in _CPF:
-        judge(block, said, form, _is_cpf)
-    return said
+    return by_forms(block, _CPF, _is_cpf, fewest=9)
 
 
 def _is_cpf(digits: Digits) -> Flags:
@@ -54,10 +51,7 @@ def _has_due(digits: Digits, first: Words, second: Words) -> Flags:
 
 
 def cnpj(block: Block) -> Answers:
-    said = answers(block, fewest=11)
-    for form in _CNPJ:
-        judge(block, said, form, _is_cnpj)
-    return said
+    return by_forms(block, _CNPJ, _is_cnpj, fewest=11)
 
 
 def _is_cnpj(digits: Digits) -> Flags:
@@ -68,10 +62,7 @@ def _is_cnpj(digits: Digits) -> Flags:
 
 
 def cns(block: Block) -> Answers:
-    said = answers(block, fewest=15)
-    for form in _CNS:
-        judge(block, said, form, _is_cns)
-    return said
+    return by_forms(block, _CNS, _is_cns, fewest=15)
 
 
 def _is_cns(digits: Digits) -> Flags:

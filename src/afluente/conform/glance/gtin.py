@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from afluente.conform.glance.answer import Answers, answers, judge
+from afluente.conform.glance.answer import Answers, by_forms
 from afluente.conform.glance.block import Block, Flags
 from afluente.conform.glance.form import Digits, Form
 
@@ -13,10 +13,7 @@ _IS_ROUND = np.arange(4096) % 10 == 0
 
 
 def gtin(block: Block) -> Answers:
-    said = answers(block, fewest=7)
-    for form in _FORMS:
-        judge(block, said, form, _is_gtin)
-    return said
+    return by_forms(block, _FORMS, _is_gtin, fewest=7)
 
 
 def _is_gtin(digits: Digits) -> Flags:

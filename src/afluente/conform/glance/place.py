@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from afluente.conform.glance.answer import NO, UNSURE, YES, Answers, answers, judge
+from afluente.conform.glance.answer import NO, UNSURE, YES, Answers, by_forms
 from afluente.conform.glance.block import Block
 from afluente.conform.glance.form import Digits, Form
 from afluente.conform.types.place import assigned_ceps
@@ -24,10 +24,7 @@ _OF_PREFIX = _of_prefix()
 
 
 def cep(block: Block) -> Answers:
-    said = answers(block, fewest=7)
-    for form in _FORMS:
-        judge(block, said, form, _is_cep)
-    return said
+    return by_forms(block, _FORMS, _is_cep, fewest=7)
 
 
 def _is_cep(digits: Digits) -> Answers:
