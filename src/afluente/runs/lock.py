@@ -96,9 +96,11 @@ class PipelineLock:
         """
         with self._database.read() as connection:
             holder = run_locks.find(connection, self._pipeline)
-        if holder is not None and holder.host == this_host() and not _is_dead(holder):
+        if holder is None or _is_dead(holder):
+            return None
+        if holder.host == this_host():
             raise _already_running(holder)
-        if holder is None or holder.host == this_host() or not may_be_lost(holder, now=self._clock.now()):
+        if not may_be_lost(holder, now=self._clock.now()):
             return None
         for _ in range(WATCHED_BEATS):
             time.sleep(self._beat_seconds)
