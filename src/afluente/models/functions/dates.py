@@ -70,10 +70,10 @@ def _date_format(arguments: Sequence[Typed]) -> str | None:
 
 def _date_format_of_day(arguments: Sequence[Typed]) -> str | None:
     """Of a day, without the way through an instant, unless its hour is asked: midnight may not exist there."""
-    pattern = to_strftime(str(arguments[1].constant))
-    if pattern is None or not is_of_days(str(arguments[1].constant)):
-        return _date_format([arguments[0].with_sql(cast_sql(arguments[0].sql, TIMESTAMP), TIMESTAMP), arguments[1]])
-    return f"strftime({arguments[0].sql}, {text(pattern)})"
+    day, written = arguments[0].sql, str(arguments[1].constant)
+    pattern = to_strftime(written)
+    moment = day if is_of_days(written) else _local(cast_sql(day, TIMESTAMP))
+    return f"strftime({moment}, {text(pattern)})" if pattern else None
 
 
 def _from_unixtime(arguments: Sequence[Typed]) -> str | None:
