@@ -84,8 +84,6 @@ def _take_any_letter(stream: TextIO, *, is_json: bool) -> None:
 
 def _discard_output() -> None:
     """Whoever read the output has gone: what is still buffered for it goes nowhere, without a complaint at exit."""
-    import os
-
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -95,8 +93,6 @@ def _leave(status: int) -> int:
     """The status; where steps of an interrupted run still work, the process ends here, before what they use is gone."""
     drive = sys.modules.get("afluente.runs.drive")
     if drive is not None and drive.are_steps_running():
-        import os
-
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
