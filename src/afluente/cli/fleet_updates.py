@@ -18,10 +18,10 @@ def open_desk(workspace: Workspace) -> RolloutDesk:
     """The desk over the project's update repository, where it has one."""
     from afluente.fleet.rollout_desk import RolloutDesk
     from afluente.fleet.update_keys import UpdateKeys
-    from afluente.fleet.updates import UpdateRepository
+    from afluente.fleet.updates import UpdateRepository, updates_folder
     from afluente.project.fleet_settings import RINGS
 
-    repository = UpdateRepository(workspace.folder / "fleet" / "updates", UpdateKeys(), workspace.clock)
+    repository = UpdateRepository(updates_folder(workspace.folder), UpdateKeys(), workspace.clock)
     fleet = workspace.project.fleet
     rings = RINGS if fleet is None else fleet.rings
     return RolloutDesk(workspace.state, workspace.clock, repository if repository.exists else None, rings=rings)

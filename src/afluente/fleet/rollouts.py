@@ -14,6 +14,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from afluente.core.ids import new_id
+from afluente.fleet.agent_version import check_version
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.rollout_gate import GateRule, Judged, RingHealth, judge
 from afluente.project.fleet_settings import RINGS
@@ -109,12 +110,7 @@ def start(
 
 
 def _check_startable(connection: sa.Connection, version: str) -> None:
-    if not is_version(version):
-        raise FleetError(
-            "update.version",
-            "a version is three or four numbers, such as 1.4.0",
-            pt="uma versão são três ou quatro números, como 1.4.0",
-        )
+    check_version(version)
     running = newest(connection, *OPEN)
     if running is not None:
         raise FleetError(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from afluente.core.clock import Clock
+from afluente.fleet.agent_version import check_version
 from afluente.fleet.refusal import FleetError
 from afluente.fleet.update_keys import ROLES, Role, UpdateKeys
 from afluente.state import audit_chain, events
@@ -25,7 +26,6 @@ from afluente_agent import durable
 from afluente_agent.errors import UpdateError
 from afluente_agent.update.client import target_path
 from afluente_agent.update.package import Kind, build
-from afluente_agent.update.version_number import is_version
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer  # type: ignore[attr-defined]
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 MOST_ROOTS = 1024
 
 Content = TypeVar("Content", "Root", "Timestamp", "Snapshot", "Targets")
+
+
+def updates_folder(state_folder: Path) -> Path:
+    """Where a project's repository stands, below the folder of its state."""
+    return state_folder / "fleet" / "updates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +146,7 @@ class UpdateRepository:
         """
         from tuf.api.metadata import TargetFile  # type: ignore[attr-defined]
 
-        if not is_version(version):
-            raise FleetError(
-                "update.version",
-                "a version is three or four numbers, such as 1.4.0",
-                pt="uma versão são três ou quatro números, como 1.4.0",
-            )
+        check_version(version)
         name = target_path(version, platform)
         with self._locked(), tempfile.TemporaryDirectory(prefix="afluente-version-") as working:
             archive = Path(working) / "version.zip"

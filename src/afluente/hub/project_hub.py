@@ -24,7 +24,7 @@ from afluente.fleet.pseudonym_key import PseudonymKey, read_pseudonym_key
 from afluente.fleet.retention import RetentionPolicy, retain
 from afluente.fleet.rollout_desk import RolloutDesk
 from afluente.fleet.update_keys import UpdateKeys
-from afluente.fleet.updates import UpdateRepository, keep_fresh
+from afluente.fleet.updates import UpdateRepository, keep_fresh, updates_folder
 from afluente.fleet.uploads import Uploads
 from afluente.hub.background import loading, repeating
 from afluente.hub.parts import Background, HubParts
@@ -77,13 +77,13 @@ def open_signer(workspace: Workspace) -> HubSigner:
 def open_updates(workspace: Workspace) -> UpdateRepository:
     """The update repository, with the keys that are at hand here."""
     keys = _update_keys(workspace, fleet_settings(workspace))
-    return UpdateRepository(fleet_folder(workspace) / "updates", keys, workspace.clock)
+    return UpdateRepository(updates_folder(workspace.folder), keys, workspace.clock)
 
 
 def rotate_updates(workspace: Workspace, old_root: Sequence[SecretReference]) -> bytes:
     """The new root of the update repository: signed by these root keys of before, it names the project's keys."""
     old = UpdateKeys(root=[Secret(workspace.secret(key)) for key in old_root])
-    repository = UpdateRepository(fleet_folder(workspace) / "updates", old, workspace.clock)
+    repository = UpdateRepository(updates_folder(workspace.folder), old, workspace.clock)
     return repository.rotate_root(_update_keys(workspace, fleet_settings(workspace)))
 
 
@@ -137,7 +137,7 @@ def project_parts(workspace: Workspace) -> HubParts:
         diagnose=draw_verdicts,
         learn_activity=activity.learn,
         pseudonym_key=_pseudonym_key(workspace, settings),
-        updates_folder=folder / "updates",
+        updates_folder=updates_folder(workspace.folder),
         bundles_folder=folder / "bundles",
         background=tuple(background),
     )

@@ -55,6 +55,7 @@ def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
     from afluente.cli.install_lines import SCRIPTS, hub_address, install_lines, writing
     from afluente.fleet import enrolment, sites
     from afluente.fleet.municipality_file import read_municipalities
+    from afluente.fleet.updates import updates_folder
 
     fleet = workspace.project.fleet
     wanted = read_municipalities(Path(arguments.file), rings=() if fleet is None else fleet.rings)
@@ -65,7 +66,7 @@ def _enrol(workspace: Workspace, arguments: Namespace, console: Console) -> int:
             made = sites.register(connection, wanted, by=by, at=now)
             names = [site.id for site in wanted]
             tokens = enrolment.create_tokens(connection, names, by=by, at=now, days=arguments.days)
-        updates = workspace.folder / "fleet" / "updates"
+        updates = updates_folder(workspace.folder)
         has_scripts = all((updates / name).is_file() for name in SCRIPTS)
         lines = install_lines(wanted, dict(tokens), hub=hub, has_scripts=has_scripts)
         if console.is_json and not arguments.output:

@@ -24,8 +24,8 @@ from afluente.fleet.rollout_desk import RolloutDesk
 from afluente.fleet.rollout_gate import GateRule
 from afluente.fleet.sites import NewSite
 from afluente.fleet.update_keys import UpdateKeys
-from afluente.fleet.updates import UpdateRepository
-from afluente.hub.project_hub import fleet_folder, project_parts
+from afluente.fleet.updates import UpdateRepository, updates_folder
+from afluente.hub.project_hub import project_parts
 from afluente.hub.serve import HubServer
 from afluente.hub.settings import HubSettings
 from afluente.project.load import load_project
@@ -126,7 +126,7 @@ def open_hub(project: Path, *, clock: LeapingClock, central: str) -> Iterator[Hu
     with Workspace(loaded, environment=environment, clock=clock) as workspace:
         parts = project_parts(workspace)
         keys = UpdateKeys(*([Secret(update_keys[name]) for name in names] for names in UPDATE_KEYS))
-        repository = UpdateRepository(fleet_folder(workspace) / "updates", keys, clock)
+        repository = UpdateRepository(updates_folder(workspace.folder), keys, clock)
         repository.create()
         desk = RolloutDesk(parts.database, clock, repository, gate=GATE, rings=parts.rings)
         made = replace(
